@@ -1,0 +1,212 @@
+/**
+ * Conditions that someone will catch. A programmer's mistake is a `TypeError` or a `RangeError` instead.
+ *
+ * @module
+ */
+
+/** The `code` of every {@linkcode DocketError}. */
+export type ErrorCode =
+  | "CONNECTION"
+  | "SERIALIZATION"
+  | "PAYLOAD_TOO_LARGE"
+  | "STORAGE_FULL"
+  | "EXECUTION_FAILED"
+  | "EXECUTION_CANCELLED"
+  | "EXECUTION_EXPIRED"
+  | "RESULT_TIMEOUT"
+  | "TIMEOUT"
+  | "CANCELLED"
+  | "LEASE_LOST"
+  | "SHUTDOWN"
+  | "NON_RETRYABLE"
+  | "DEPENDENCY"
+  | "PROTOCOL";
+
+/** The base of everything that this library throws for its callers to catch. */
+export abstract class DocketError extends Error {
+  /** Stable, for `switch` and for logs. */
+  abstract readonly code: ErrorCode;
+}
+
+/** The storage did not answer, or refused the connection. After an add, the task may exist. */
+export class ConnectionError extends DocketError {
+  override readonly name = "ConnectionError";
+  override readonly code = "CONNECTION";
+}
+
+/** A value cannot be carried: `path` says where it stands, such as `args[0].user.save`. */
+export class SerializationError extends DocketError {
+  override readonly name = "SerializationError";
+  override readonly code = "SERIALIZATION";
+  /** Where the value stands. */
+  readonly path: string;
+
+  constructor(message: string, path: string, options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+  }
+}
+
+/** Arguments are larger than `maxPayloadBytes`; nothing was written. */
+export class PayloadTooLargeError extends DocketError {
+  override readonly name = "PayloadTooLargeError";
+  override readonly code = "PAYLOAD_TOO_LARGE";
+  /** How large the encoded payload is. */
+  readonly bytes: number;
+  /** How large it may be. */
+  readonly limit: number;
+
+  constructor(message: string, bytes: number, limit: number) {
+    super(message);
+    this.bytes = bytes;
+    this.limit = limit;
+  }
+}
+
+/** The storage has no memory left; nothing was written. Workers still drain. */
+export class StorageFullError extends DocketError {
+  override readonly name = "StorageFullError";
+  override readonly code = "STORAGE_FULL";
+}
+
+/** `result()` of an execution that failed or was parked as dead; `cause` is the task's error. */
+export class ExecutionFailedError extends DocketError {
+  override readonly name = "ExecutionFailedError";
+  override readonly code = "EXECUTION_FAILED";
+  /** The key of the execution. */
+  readonly key: string;
+
+  constructor(message: string, key: string, options?: ErrorOptions) {
+    super(message, options);
+    this.key = key;
+  }
+}
+
+/** Why an execution was cancelled. */
+export type CancelReason = "cancelled" | "replaced" | "struck" | "dropped" | "cleared";
+
+/** `result()` of an execution that was cancelled; `reason` says by what. */
+export class ExecutionCancelledError extends DocketError {
+  override readonly name = "ExecutionCancelledError";
+  override readonly code = "EXECUTION_CANCELLED";
+  /** The key of the execution. */
+  readonly key: string;
+  /** What ended it. */
+  readonly reason: CancelReason;
+
+  constructor(message: string, key: string, reason: CancelReason) {
+    super(message);
+    this.key = key;
+    this.reason = reason;
+  }
+}
+
+/** The record of an execution is gone: its time to live is over, or a later run of the key overwrote it. */
+export class ExecutionExpiredError extends DocketError {
+  override readonly name = "ExecutionExpiredError";
+  override readonly code = "EXECUTION_EXPIRED";
+  /** The key of the execution. */
+  readonly key: string;
+
+  constructor(message: string, key: string) {
+    super(message);
+    this.key = key;
+  }
+}
+
+/** `result({ timeout })` waited long enough; the execution goes on. */
+export class ResultTimeoutError extends DocketError {
+  override readonly name = "ResultTimeoutError";
+  override readonly code = "RESULT_TIMEOUT";
+  /** The key of the execution. */
+  readonly key: string;
+
+  constructor(message: string, key: string) {
+    super(message);
+    this.key = key;
+  }
+}
+
+/** A task ran longer than its `Timeout`; also the reason of its signal. */
+export class TimeoutError extends DocketError {
+  override readonly name = "TimeoutError";
+  override readonly code = "TIMEOUT";
+}
+
+/** A running task was asked to stop; the reason of its signal. */
+export class CancelledError extends DocketError {
+  override readonly name = "CancelledError";
+  override readonly code = "CANCELLED";
+}
+
+/** The worker lost its lease on a task, and another may run it; the reason of its signal. */
+export class LeaseLostError extends DocketError {
+  override readonly name = "LeaseLostError";
+  override readonly code = "LEASE_LOST";
+}
+
+/** The worker is stopping and its grace period is over; the reason of a running task's signal. */
+export class ShutdownError extends DocketError {
+  override readonly name = "ShutdownError";
+  override readonly code = "SHUTDOWN";
+}
+
+/** Thrown by a task that must not be tried again, whatever its `Retry` says. */
+export class NonRetryableError extends DocketError {
+  override readonly name = "NonRetryableError";
+  override readonly code = "NON_RETRYABLE";
+}
+
+/** One dependency that could not be opened or disposed. */
+export interface DependencyFailure {
+  /** Its name in the record. */
+  readonly name: string;
+  /** What it threw. */
+  readonly error: unknown;
+}
+
+/** Dependencies of a task could not be opened or disposed; `failures` lists every one. */
+export class DependencyError extends DocketError {
+  override readonly name = "DependencyError";
+  override readonly code = "DEPENDENCY";
+  /** Every dependency that failed, in the order of the record. */
+  readonly failures: readonly DependencyFailure[];
+
+  constructor(message: string, failures: readonly DependencyFailure[]) {
+    super(message, { cause: failures[0]?.error });
+    this.failures = failures;
+  }
+}
+
+/** Stored data or a reply has a form that this version does not know. */
+export class ProtocolError extends DocketError {
+  override readonly name = "ProtocolError";
+  override readonly code = "PROTOCOL";
+}
+
+/** Every error of this library; narrows on `code`. */
+export type AnyDocketError =
+  | ConnectionError
+  | SerializationError
+  | PayloadTooLargeError
+  | StorageFullError
+  | ExecutionFailedError
+  | ExecutionCancelledError
+  | ExecutionExpiredError
+  | ResultTimeoutError
+  | TimeoutError
+  | CancelledError
+  | LeaseLostError
+  | ShutdownError
+  | NonRetryableError
+  | DependencyError
+  | ProtocolError;
+
+/** The message of whatever was thrown; never throws itself. */
+export function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : String(error);
+  } catch {
+    return "a value that cannot be shown was thrown";
+  }
+}

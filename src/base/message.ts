@@ -1,0 +1,95 @@
+/**
+ * What the docket stores for a task: its {@linkcode Message} while it lives, its {@linkcode Ending} afterwards. The
+ * storage never looks inside.
+ *
+ * @module
+ */
+
+import type { Millis } from "./clock.ts";
+import { type Codec, defaultCodec, parseJson } from "./codec.ts";
+import { ProtocolError } from "./errors.ts";
+
+/** A task to run: which, and with what. */
+export interface Message {
+  /** The registered name of the task. */
+  readonly task: string;
+  /** The arguments as they are stored: plain JSON, or text of the codec. Give them to {@linkcode decodeArgs}. */
+  readonly args: readonly unknown[] | string;
+  /** Per-task overrides of how long the record stays, in milliseconds. */
+  readonly ttl?: Millis;
+}
+
+/** The stored form: JSON with the arguments as plain JSON where that carries them. */
+export function encodeMessage(
+  task: string,
+  args: string,
+  codec: Codec,
+  ttl: Millis | undefined,
+): string {
+  const plain = codec === defaultCodec && args.startsWith("[");
+  const tail = ttl === undefined ? "}" : `,"ttl":${ttl}}`;
+  return `{"task":${JSON.stringify(task)},"args":${plain ? args : JSON.stringify(args)}${tail}`;
+}
+
+/**
+ * Reads a stored message; the arguments stay encoded.
+ *
+ * @throws {ProtocolError} When it is not one.
+ */
+export function decodeMessage(body: string): Message {
+  let message: Partial<Record<keyof Message, unknown>> | null;
+  try {
+    message = parseJson(body) as typeof message;
+  } catch (error) {
+    throw new ProtocolError("Cannot read a stored message: it is not JSON", { cause: error });
+  }
+  if (
+    typeof message?.task === "string" &&
+    (typeof message.args === "string" || Array.isArray(message.args))
+  ) return message as Message;
+  throw new ProtocolError("Cannot read a stored message: it has no task or no arguments");
+}
+
+/**
+ * The arguments of a message.
+ *
+ * @throws {SerializationError} When this runtime cannot read them.
+ */
+export function decodeArgs({ args }: Message, codec: Codec): readonly unknown[] {
+  if (typeof args !== "string") return args; // plain JSON came with the message
+  const decoded = codec.decode(args);
+  if (Array.isArray(decoded)) return decoded;
+  throw new ProtocolError("Cannot read stored arguments: they are not a list");
+}
+
+/** How a run ended. */
+export interface Ending {
+  /** Which attempt it was, from 1. */
+  readonly attempt: number;
+  /** When it started, on the storage's clock; `undefined` when it never did. */
+  readonly startedAt?: Millis;
+  /** The name of the worker that ran it. */
+  readonly worker?: string;
+  /** What the handler returned, or the error's text; `""` is `undefined`. */
+  readonly value: string;
+}
+
+/** The stored form of an ending: three columns, then the value. */
+export function encodeEnding({ attempt, startedAt, worker, value }: Ending): string {
+  return `${attempt}|${startedAt ?? ""}|${worker ?? ""}|${value}`;
+}
+
+/** Reads a stored ending. */
+export function decodeEnding(text: string): Ending {
+  const first = text.indexOf("|");
+  const second = text.indexOf("|", first + 1);
+  const third = text.indexOf("|", second + 1);
+  if (first < 0 || second < 0 || third < 0) return { attempt: 0, value: "" };
+  const startedAt = text.slice(first + 1, second);
+  return {
+    attempt: Number(text.slice(0, first)),
+    startedAt: startedAt === "" ? undefined : Number(startedAt),
+    worker: text.slice(second + 1, third) || undefined,
+    value: text.slice(third + 1),
+  };
+}

@@ -1,0 +1,324 @@
+/**
+ * What a docket asks of a storage. The verbs are the docket's, not the database's: each is one atomic step, bounded,
+ * and may be sent again after an unknown outcome without changing anything (invariant 27).
+ *
+ * ## The life of a task
+ *
+ * A docket's live tasks are identified by their **key**; at most one generation of a key is live.
+ *
+ * ```text
+ *            schedule                     step                      step, with a settlement
+ *   nothing ──────────► scheduled ─┐   ┌────────► running ──────────────────────► nothing, and a record
+ *               │           promote│   │             │ retried, released, next
+ *               └─────────► queued ◄───┘◄────────────┘ (or scheduled, when it is due later)
+ * ```
+ *
+ * - A **generation** is one accepted schedule, or one run of a chain. Its id is the random id of the request that made
+ *   it, so a request that is sent again is recognised while its task lives and while its record does.
+ * - A **claim** gives a task to a consumer under a random **token**. Only the bearer of the token may settle, renew or
+ *   release it, compared by equality (invariant 19). A claim lasts as long as its **lease** is renewed; afterwards
+ *   {@linkcode Storage.reclaim} gives the task to somebody else under another token.
+ * - A **delivery** is counted before the body is handed over (invariant 40), apart from attempts.
+ * - A **replacement** of a running task is deferred: it waits beside the task and takes its place when that run ends,
+ *   whatever the run wanted (invariant 14).
+ * - A **cancelled** running task keeps its key until its body ends; it is never run again (invariants 28, 55).
+ *
+ * One storage object serves one docket. `now` is always the storage's clock (invariant 79).
+ *
+ * The conformance suite in `@docket/docket/testing` is this contract as tests.
+ *
+ * @module
+ */
+
+import type { Millis } from "../base/clock.ts";
+import type { CancelReason } from "../base/errors.ts";
+
+/** When a task should run: at an instant, after a delay on the storage's clock, or now when absent. */
+export type Due = { readonly at: Millis } | { readonly after: Millis } | undefined;
+
+/** One add or replace. */
+export interface Call {
+  /** The key, any well-formed string. */
+  readonly key: string;
+  /** The request's own random id, 22 characters; becomes the generation when accepted. */
+  readonly generation: string;
+  /** What to do about a live task with the same key: keep it, or put this in its place. */
+  readonly mode: "add" | "replace";
+  /** When to run. */
+  readonly due: Due;
+  /** Opaque. */
+  readonly body: string;
+}
+
+/** The answer to a {@linkcode Call}. */
+export type Verdict =
+  | { readonly kind: "scheduled" }
+  /** A replacement of a running task: it waits for that run to end. */
+  | { readonly kind: "deferred" }
+  /** Nothing was written: this task is live under the key. */
+  | { readonly kind: "exists"; readonly live: LiveTask };
+
+/** A task that has not ended. */
+export interface LiveTask {
+  readonly key: string;
+  readonly generation: string;
+  readonly state: "scheduled" | "queued" | "running";
+  /** From 1; grows with each retry. */
+  readonly attempt: number;
+  /** How often the present attempt was handed to a worker. */
+  readonly deliveries: number;
+  /** The instant it was asked for; absent when that was "now". */
+  readonly due?: Millis;
+  /** When the present run was claimed. */
+  readonly startedAt?: Millis;
+  /** Who runs it. */
+  readonly consumer?: string;
+  /** The claim it runs under. */
+  readonly token?: string;
+  /** Whether somebody wants it cancelled. */
+  readonly cancelled: boolean;
+  readonly body: string;
+}
+
+/** A replacement that waits for a running task to end. */
+export interface DeferredTask {
+  readonly generation: string;
+  readonly due: Due;
+  readonly body: string;
+}
+
+/** What is left of a generation that ended. */
+export interface EndedTask {
+  readonly generation: string;
+  readonly state: "completed" | "failed" | "cancelled" | "dead";
+  readonly endedAt: Millis;
+  /** What the worker had to say; for a cancelled one that never ran, `""`. */
+  readonly text: string;
+  /** Why it was cancelled. */
+  readonly reason?: CancelReason;
+}
+
+/** Everything known under a key. */
+export interface Found {
+  readonly live?: LiveTask;
+  readonly deferred?: DeferredTask;
+  readonly ended?: EndedTask;
+  /** A parked task waits for a person; a later generation of its key may live beside it. */
+  readonly dead?: EndedTask;
+}
+
+/** What a worker wants done with a task that it holds. `ttl` is how long the record stays, in milliseconds. */
+export type Settlement =
+  | { readonly kind: "completed"; readonly text: string; readonly ttl: Millis }
+  | { readonly kind: "failed"; readonly text: string; readonly ttl: Millis }
+  | {
+    readonly kind: "cancelled";
+    readonly reason: CancelReason;
+    readonly text: string;
+    readonly ttl: Millis;
+  }
+  /** Parked for a person to look at. */
+  | { readonly kind: "dead"; readonly text: string }
+  /** Again, one attempt more. A wanted cancel wins over this and the next two (invariant 28). */
+  | { readonly kind: "retried"; readonly due: Due }
+  /** Given back, nothing charged: neither the attempt nor the delivery. */
+  | { readonly kind: "released"; readonly due: Due }
+  /** Completed or failed, and the next of a chain takes its place in the same step. */
+  | {
+    readonly kind: "succeeded";
+    readonly state: "completed" | "failed";
+    readonly text: string;
+    readonly ttl: Millis;
+    readonly generation: string;
+    readonly due: Due;
+    readonly body: string;
+  };
+
+/** A settlement under the token of its claim. */
+export interface Commit {
+  readonly key: string;
+  readonly token: string;
+  readonly settlement: Settlement;
+}
+
+/** Asks a {@linkcode Storage.step} for new work. */
+export const NEW = ">";
+
+/** Commits what finished, then takes what there is room for. */
+export interface Step {
+  /** Who asks: unique to one worker. */
+  readonly consumer: string;
+  /** Which of the consumer's sequences of calls. At most one call of a lane is under way at a time. */
+  readonly lane: number;
+  /** Rises by one with each call of the lane. The same number again repeats the first answer. */
+  readonly call: number;
+  /** The claim that tasks taken by this call are held under, 22 random characters. */
+  readonly token: string;
+  readonly commits: readonly Commit[];
+  /** At most so many tasks. */
+  readonly want: number;
+  /** {@linkcode NEW}, or a cursor from {@linkcode Storage.wait} or from an earlier reply. */
+  readonly from: string;
+  /** Past so many deliveries a task is dead instead. */
+  readonly maxDeliveries: number;
+}
+
+/** A task that is now this consumer's. */
+export interface Claim extends LiveTask {
+  readonly state: "running";
+  readonly token: string;
+  readonly startedAt: Millis;
+}
+
+/** The answer to a {@linkcode Step}. */
+export interface StepReply {
+  /** For each commit, whether it counted. `undefined`: all did. A stale token is fenced and writes nothing. */
+  readonly committed?: readonly boolean[];
+  /**
+   * What this consumer now holds. A claim that bears another token than the step's is one that the consumer holds
+   * already: the reply that brought it may have been lost, or its process stalled.
+   */
+  readonly claims: readonly Claim[];
+  /** Whether asking again at once, from `cursor`, may bring more. */
+  readonly more: boolean;
+  readonly cursor: string;
+}
+
+/** Takes over tasks whose lease ran out. */
+export interface Reclaim {
+  readonly consumer: string;
+  readonly token: string;
+  /** Tasks whose claim was not renewed for so long, in milliseconds. */
+  readonly lease: Millis;
+  /** `""` at first, then the cursor of the last reply, so that long live leases do not hide dead ones (invariant 33). */
+  readonly cursor: string;
+  readonly want: number;
+  readonly maxDeliveries: number;
+}
+
+/** The answer to a {@linkcode Reclaim}. */
+export interface ReclaimReply {
+  readonly claims: readonly Claim[];
+  /** `""` when everything was looked at. */
+  readonly cursor: string;
+}
+
+/** A claim to keep. */
+export interface Lease {
+  readonly key: string;
+  readonly token: string;
+}
+
+/** What became of a lease: kept, kept although a cancel is wanted, or no longer this consumer's. */
+export type Renewal = "kept" | "cancel" | "lost";
+
+/** The answer to {@linkcode Storage.promote}. */
+export interface Promotion {
+  /** How many tasks were taken from what is due. As many as asked for: there may be more. */
+  readonly promoted: number;
+  /** Milliseconds until the next task is due; `undefined` when there is none. */
+  readonly next?: Millis;
+}
+
+/** What workers hear: a hint that can get lost, never the only way to learn something. */
+export type Notice =
+  /** A task is due sooner than anything before, in so many milliseconds. */
+  | { readonly kind: "due"; readonly in: Millis }
+  /** A running task is to be cancelled. */
+  | { readonly kind: "cancel"; readonly key: string; readonly generation: string };
+
+/** What those who wait for results hear: the generation changed. A hint too. */
+export interface Change {
+  readonly key: string;
+  readonly generation: string;
+  readonly state:
+    | "queued"
+    | "retried"
+    | "completed"
+    | "failed"
+    | "cancelled"
+    | "dead"
+    | "cancelling";
+}
+
+/** Options of every verb that waits. */
+export interface Waiting {
+  /** Gives up: the verb rejects with the signal's reason, or returns early where it says so. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Where one docket's tasks live.
+ *
+ * Failures: a verb rejects with `ConnectionError` when its outcome is unknown after retrying for as long as the storage
+ * was told to (with a `signal`: until it aborts), with `StorageFullError` when nothing could be written.
+ */
+export interface Storage extends AsyncDisposable {
+  /** What the storage is, without secrets. */
+  readonly url: string;
+
+  /**
+   * Schedules or replaces, in the order given, also for one key twice. All or nothing (invariant 17).
+   *
+   * A replaced task ends `cancelled` with reason `"replaced"`.
+   */
+  schedule(calls: readonly Call[], options?: Waiting): Promise<readonly Verdict[]>;
+
+  /**
+   * Ends what waits (`"cancelled"`), asks what runs to stop and drops its deferred replacement (`"requested"`).
+   * Repeating changes nothing.
+   */
+  cancel(
+    keys: readonly string[],
+    options?: Waiting,
+  ): Promise<readonly ("cancelled" | "requested" | "none")[]>;
+
+  /** Everything known under each key, as of one instant. */
+  load(keys: readonly string[], options?: Waiting): Promise<readonly Found[]>;
+
+  /** How many tasks are live. */
+  count(options?: Waiting): Promise<number>;
+
+  /** Settles and claims in one call; see {@linkcode Step}. */
+  step(step: Step, options?: Waiting): Promise<StepReply>;
+
+  /**
+   * Waits until a step may bring something, at most `timeout` milliseconds. What it returns is where that step reads
+   * `from`; `undefined` when nothing came or the signal aborted. Up to `want` tasks may have been set aside for this
+   * consumer: they are its own to claim.
+   */
+  wait(
+    consumer: string,
+    want: number,
+    timeout: Millis,
+    options?: Waiting,
+  ): Promise<string | undefined>;
+
+  /** Takes over what nobody renews; see {@linkcode Reclaim}. */
+  reclaim(reclaim: Reclaim, options?: Waiting): Promise<ReclaimReply>;
+
+  /** Renews leases that are still the consumer's. Nothing is stolen back, no delivery counted (invariant 31). */
+  renew(
+    consumer: string,
+    leases: readonly Lease[],
+    options?: Waiting,
+  ): Promise<readonly Renewal[]>;
+
+  /** Queues at most `limit` tasks that are due (invariant 41), keeping every field of them (invariant 16). */
+  promote(limit: number, options?: Waiting): Promise<Promotion>;
+
+  /** Forgets a consumer, unless it still holds something; tidies up. */
+  retire(consumer: string, options?: Waiting): Promise<boolean>;
+
+  /** Calls `notice` with what workers hear, until the signal aborts. Resolves once listening. */
+  listen(
+    notice: (notice: Notice) => void,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
+
+  /** Calls `change` with what waiters hear, until the signal aborts. Resolves once listening: what changes after that is heard. */
+  watch(change: (change: Change) => void, options: { readonly signal: AbortSignal }): Promise<void>;
+
+  /** Always returns, whatever the server does (invariant 74). Verbs under way reject. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
