@@ -70,26 +70,40 @@ export interface Ending {
   readonly startedAt?: Millis;
   /** The name of the worker that ran it. */
   readonly worker?: string;
+  /** The name of the task. */
+  readonly task?: string;
   /** What the handler returned, or the error's text; `""` is `undefined`. */
   readonly value: string;
 }
 
-/** The stored form of an ending: three columns, then the value. */
-export function encodeEnding({ attempt, startedAt, worker, value }: Ending): string {
-  return `${attempt}|${startedAt ?? ""}|${worker ?? ""}|${value}`;
+/** The stored form of an ending: four columns, then the value. */
+export function encodeEnding({ attempt, startedAt, worker, task, value }: Ending): string {
+  return `${attempt}|${startedAt ?? ""}|${column(worker)}|${column(task)}|${value}`;
 }
 
-/** Reads a stored ending. */
+/** Reads a stored ending; columns that are not there are `undefined`. */
 export function decodeEnding(text: string): Ending {
-  const first = text.indexOf("|");
-  const second = text.indexOf("|", first + 1);
-  const third = text.indexOf("|", second + 1);
-  if (first < 0 || second < 0 || third < 0) return { attempt: 0, value: "" };
-  const startedAt = text.slice(first + 1, second);
+  const columns: string[] = [];
+  let at = 0;
+  while (columns.length < 4) {
+    const bar = text.indexOf("|", at);
+    if (bar < 0) break;
+    columns.push(text.slice(at, bar));
+    at = bar + 1;
+  }
+  const [attempt, startedAt, worker, task] = columns;
   return {
-    attempt: Number(text.slice(0, first)),
-    startedAt: startedAt === "" ? undefined : Number(startedAt),
-    worker: text.slice(second + 1, third) || undefined,
-    value: text.slice(third + 1),
+    attempt: Number(attempt || 0),
+    startedAt: startedAt ? Number(startedAt) : undefined,
+    worker: worker ? decodeURIComponent(worker) : undefined,
+    task: task ? decodeURIComponent(task) : undefined,
+    value: text.slice(at),
   };
+}
+
+/** Names may hold anything; bars and percent signs are what the columns cannot. */
+function column(name = ""): string {
+  return name.includes("|") || name.includes("%")
+    ? name.replaceAll("%", "%25").replaceAll("|", "%7C")
+    : name;
 }

@@ -98,6 +98,12 @@ export interface EndedTask {
   readonly reason?: CancelReason;
 }
 
+/** What to cancel: whatever is live under a key, or one generation of it. */
+export interface Target {
+  readonly key: string;
+  readonly generation?: string;
+}
+
 /** Everything known under a key. */
 export interface Found {
   readonly live?: LiveTask;
@@ -141,8 +147,11 @@ export interface Commit {
   readonly settlement: Settlement;
 }
 
-/** Asks a {@linkcode Storage.step} for new work. */
+/** Where a {@linkcode Storage.step} reads: what nobody holds yet. */
 export const NEW = ">";
+
+/** Where a {@linkcode Storage.step} reads: what this consumer holds already, from the oldest on. */
+export const OWN = "0";
 
 /** Commits what finished, then takes what there is room for. */
 export interface Step {
@@ -157,7 +166,7 @@ export interface Step {
   readonly commits: readonly Commit[];
   /** At most so many tasks. */
   readonly want: number;
-  /** {@linkcode NEW}, or a cursor from {@linkcode Storage.wait} or from an earlier reply. */
+  /** {@linkcode NEW}, {@linkcode OWN}, or a cursor from {@linkcode Storage.wait} or from an earlier reply. */
   readonly from: string;
   /** Past so many deliveries a task is dead instead. */
   readonly maxDeliveries: number;
@@ -265,11 +274,12 @@ export interface Storage extends AsyncDisposable {
   schedule(calls: readonly Call[], options?: Waiting): Promise<readonly Verdict[]>;
 
   /**
-   * Ends what waits (`"cancelled"`), asks what runs to stop and drops its deferred replacement (`"requested"`).
+   * Ends what waits (`"cancelled"`), asks what runs to stop and drops its deferred replacement (`"requested"`). With a
+   * generation, only that one: a deferred replacement of that generation is `"cancelled"` and what runs goes on.
    * Repeating changes nothing.
    */
   cancel(
-    keys: readonly string[],
+    targets: readonly Target[],
     options?: Waiting,
   ): Promise<readonly ("cancelled" | "requested" | "none")[]>;
 
@@ -283,9 +293,12 @@ export interface Storage extends AsyncDisposable {
   step(step: Step, options?: Waiting): Promise<StepReply>;
 
   /**
-   * Waits until a step may bring something, at most `timeout` milliseconds. What it returns is where that step reads
-   * `from`; `undefined` when nothing came or the signal aborted. Up to `want` tasks may have been set aside for this
-   * consumer: they are its own to claim.
+   * Waits until a step may bring something. What it returns is where that step reads `from`; `undefined` when nothing
+   * came or the signal aborted. Up to `want` tasks may have been set aside for this consumer: they are its own to claim,
+   * also when the outcome was unknown (then it returns {@linkcode OWN}, once).
+   *
+   * @param timeout How long a storage that may miss an arrival waits at most, in milliseconds. One that cannot miss any
+   * waits as long as nothing comes.
    */
   wait(
     consumer: string,

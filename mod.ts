@@ -1,0 +1,111 @@
+/**
+ * Distributed background tasks: put work on a docket, for now or for later, and have any number of workers run it, on
+ * Redis streams or in memory.
+ *
+ * @example
+ * ```ts
+ * import { Docket, Worker } from "@docket/docket";
+ *
+ * function greet(name: string, greeting = "Hello"): string {
+ *   return `${greeting}, ${name}!`;
+ * }
+ *
+ * await using docket = await Docket.connect({ name: "greetings", url: "memory://greetings" });
+ * const now = await docket.add(greet)("Jane");
+ * const soon = await docket.add(greet, { delay: "20ms" })("John", "Howdy");
+ *
+ * await using worker = new Worker(docket);
+ * await worker.runUntilFinished();
+ * console.assert(await now.result() === "Hello, Jane!");
+ * console.assert(await soon.result() === "Howdy, John!");
+ * ```
+ *
+ * @module
+ */
+
+export {
+  type AddOptions,
+  Docket,
+  type DocketOptions,
+  type ExecutionTtl,
+  type NameOf,
+  type ReplaceOptions,
+  type Schedulable,
+  type Scheduler,
+} from "./src/docket/docket.ts";
+export {
+  type Disposition,
+  Execution,
+  type ExecutionSeed,
+  type ExecutionState,
+  type ResultOptions,
+} from "./src/docket/execution.ts";
+export {
+  type AnyTask,
+  type ArgsOf,
+  type Handler,
+  type ResultOf,
+  type Task,
+  task,
+} from "./src/docket/task.ts";
+export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
+export { type RunOptions, Worker, type WorkerOptions } from "./src/worker/worker.ts";
+
+export type { Logger } from "@logtape/logtape";
+export {
+  accepts,
+  type AnyDependency,
+  type Close,
+  type ContextName,
+  type Decision,
+  type Dependencies,
+  Dependency,
+  type Failure,
+  type Fits,
+  type Resolved,
+  resolved,
+  type Scope,
+  type TaskContext,
+} from "./src/dependencies/dependency.ts";
+export { Depends, type Given } from "./src/dependencies/depends.ts";
+export type { Replacement } from "./src/dependencies/resolve.ts";
+export {
+  ExponentialRetry,
+  type ExponentialRetryOptions,
+  Retry,
+  type RetryOptions,
+  RetryRequest,
+  type RetryState,
+} from "./src/dependencies/retry.ts";
+export { Timeout, type TimeoutState } from "./src/dependencies/timeout.ts";
+
+export type { Clock, Millis } from "./src/base/clock.ts";
+export type { Codec } from "./src/base/codec.ts";
+export type {
+  DurationFields,
+  DurationLike,
+  InstantLike,
+  TemporalDuration,
+} from "./src/base/duration.ts";
+export {
+  type AnyDocketError,
+  CancelledError,
+  type CancelReason,
+  ConnectionError,
+  DependencyError,
+  type DependencyFailure,
+  DocketError,
+  type ErrorCode,
+  ExecutionCancelledError,
+  ExecutionExpiredError,
+  ExecutionFailedError,
+  LeaseLostError,
+  NonRetryableError,
+  PayloadTooLargeError,
+  ProtocolError,
+  ResultTimeoutError,
+  SerializationError,
+  ShutdownError,
+  StorageFullError,
+  TimeoutError,
+} from "./src/base/errors.ts";

@@ -1,0 +1,187 @@
+/**
+ * What a task declares and the worker supplies.
+ *
+ * @module
+ */
+
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "../base/clock.ts";
+import type { DocketError } from "../base/errors.ts";
+import type { Docket } from "../docket/docket.ts";
+import type { Execution } from "../docket/execution.ts";
+import type { Due } from "../storage/contract.ts";
+import type { Worker } from "../worker/worker.ts";
+
+/** Where a dependency carries the type of its value; never there at run time. */
+export declare const resolved: unique symbol;
+
+/** Where a dependency carries the arguments it can work with; never there at run time. */
+export declare const accepts: unique symbol;
+
+/** What every handler is given, before what its task declares. */
+export interface TaskContext {
+  /** The docket that the task runs on, to schedule more work. */
+  readonly docket: Docket;
+  /** The worker that runs it. */
+  readonly worker: Worker;
+  /** This execution. */
+  readonly execution: Execution;
+  /** Its key. */
+  readonly key: string;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /**
+   * Aborts with a typed reason: `TimeoutError`, `CancelledError`, `LeaseLostError` or `ShutdownError`.
+   */
+  readonly signal: AbortSignal;
+  /** A logger that carries docket, worker, task, key and attempt. */
+  readonly log: Logger;
+}
+
+/** Names that a record of dependencies may not use: they are the context's, now or in a coming version. */
+export type ContextName = keyof TaskContext | "progress" | "argument";
+
+/** The names of {@linkcode ContextName}, for checking at run time. */
+export const CONTEXT_NAMES: ReadonlySet<string> = new Set<ContextName>([
+  "docket",
+  "worker",
+  "execution",
+  "key",
+  "attempt",
+  "signal",
+  "log",
+  "progress",
+  "argument",
+]);
+
+/** One execution's view of the world while its dependencies are being opened. */
+export interface Scope {
+  /** What the handler will be given too. */
+  readonly context: TaskContext;
+  /** For whatever measures time. */
+  readonly clock: Clock;
+  /**
+   * Ends the execution with this error although its handler has not settled; its signal aborts with it. Absent when a
+   * task is called directly: policies then give their value and enforce nothing.
+   */
+  readonly abandon?: (reason: DocketError) => void;
+  /** Calls back when the execution is over, before it is settled; the last deferred goes first. */
+  defer(close: Close): void;
+  /** The value of another dependency: one per identity and execution, however many ask. */
+  open<Value>(dependency: Dependency<Value>): Promise<Value>;
+  /** The values of a record, with the context beside them. */
+  openAll<D extends Dependencies>(dependencies: D): Promise<TaskContext & Resolved<D>>;
+}
+
+/** Closes something that an execution used. `failure` is there when the execution threw. */
+export type Close = (failure?: Failure) => void | Promise<void>;
+
+/** What an execution threw. */
+export interface Failure {
+  /** Whatever was thrown. */
+  readonly error: unknown;
+  /** Which attempt threw it, from 1. */
+  readonly attempt: number;
+}
+
+/** What a policy wants done about a failure. */
+export type Decision =
+  | { readonly kind: "fail" }
+  | { readonly kind: "retry"; readonly due: Due };
+
+/**
+ * Something a task declares and the worker supplies. Extend it to make your own.
+ *
+ * `Value` is what the handler receives. `Args` are the arguments of the tasks that it can work with: a dependency that
+ * looks at the wrong argument does not compile.
+ *
+ * @example A dependency that measures how long its task takes
+ * ```ts
+ * import { Dependency, type Scope, task } from "@docket/docket";
+ *
+ * class Stopwatch extends Dependency<{ elapsed(): number }> {
+ *   override open({ clock, defer }: Scope): { elapsed(): number } {
+ *     const start = clock.monotonic();
+ *     defer((failure) => console.log(failure ? "failed" : "done", clock.monotonic() - start));
+ *     return { elapsed: () => clock.monotonic() - start };
+ *   }
+ * }
+ *
+ * const measured = task("measured", { watch: new Stopwatch() }, ({ watch }): boolean => {
+ *   return watch.elapsed() >= 0;
+ * });
+ * console.assert(await measured());
+ * ```
+ */
+export abstract class Dependency<Value, Args extends readonly unknown[] = readonly unknown[]> {
+  /** Carries `Value` for the compiler; never there at run time. */
+  declare readonly [resolved]: Value;
+  /** Carries `Args` for the compiler; never there at run time. */
+  declare readonly [accepts]: (...args: Args) => void;
+
+  /**
+   * Which policy this is, such as `"retry"`: a record holds one of each. Policies are opened before everything else,
+   * so that they also govern how the rest is opened.
+   */
+  get policy(): string | undefined {
+    return undefined;
+  }
+
+  /** Opens the value for one execution. What it throws fails the execution. */
+  abstract open(scope: Scope): Value | Promise<Value>;
+
+  /**
+   * Decides about a failure, without doing anything: the worker carries the decision to the storage. Of several
+   * dependencies in a record the first that decides is heard.
+   */
+  decide?(failure: Failure): Decision;
+}
+
+/** Any dependency, whatever it gives. */
+// deno-lint-ignore no-explicit-any -- the widest there is
+export type AnyDependency = Dependency<any, any>;
+
+/** Named dependencies; names that every task has already cannot be declared again. */
+export type Dependencies =
+  & { readonly [name: string]: AnyDependency }
+  & { readonly [Name in ContextName]?: never };
+
+/** What the handler receives for a record of dependencies. */
+export type Resolved<D> = {
+  readonly [Name in keyof D]: D[Name] extends Dependency<infer Value, infer _> ? Value : never;
+};
+
+/** Points at any dependency that cannot work with the arguments of its task. */
+export type Fits<D, Args extends readonly unknown[]> = [Args] extends [never] ? unknown // not inferred yet
+  : {
+    readonly [Name in keyof D]: D[Name] extends { readonly [accepts]: infer Accepts }
+      ? Accepts extends (...args: Args) => void ? D[Name]
+      : "does not fit the arguments of this task"
+      : D[Name];
+  };
+
+/**
+ * Refuses records that cannot work, where they were written.
+ *
+ * @throws {TypeError} For a name of the context, two of one policy, or something that is no dependency.
+ */
+export function validateDependencies(task: string, dependencies: Dependencies): void {
+  const policies = new Map<string, string>();
+  for (const [name, dependency] of Object.entries<unknown>(dependencies)) {
+    if (CONTEXT_NAMES.has(name)) {
+      throw new TypeError(`Cannot declare "${name}" in "${task}": every task has it already`);
+    }
+    if (!(dependency instanceof Dependency)) {
+      throw new TypeError(`Cannot declare "${name}" in "${task}": it is not a Dependency`);
+    }
+    const { policy } = dependency;
+    if (policy === undefined) continue;
+    const other = policies.get(policy);
+    if (other !== undefined) {
+      throw new TypeError(
+        `Cannot declare "${name}" in "${task}": "${other}" is its ${policy} policy already`,
+      );
+    }
+    policies.set(policy, name);
+  }
+}

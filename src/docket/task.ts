@@ -1,0 +1,240 @@
+/**
+ * Tasks: `task(name, dependencies, handler)`, or a plain named function.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { systemClock } from "../base/clock.ts";
+import { randomId } from "../base/ids.ts";
+import {
+  type Dependencies,
+  type Fits,
+  type Resolved,
+  type TaskContext,
+  validateDependencies,
+} from "../dependencies/dependency.ts";
+import { type Replacement, Resources } from "../dependencies/resolve.ts";
+
+/** A named task: put it on a docket, or just call it. */
+export interface Task<
+  Name extends string,
+  Args extends readonly unknown[],
+  Result,
+  D extends Dependencies,
+> {
+  /**
+   * Runs the task here and now, without a docket: with a random key, attempt 1, and a signal that never aborts. Its
+   * dependencies are opened and disposed; policies give their value and enforce nothing.
+   *
+   * @throws {TypeError} When it reads `docket`, `worker` or `execution`, which only a worker has.
+   */
+  (...args: Args): Promise<Result>;
+  /** The durable name that is stored with every execution. */
+  readonly name: Name;
+  /** What it declares. */
+  readonly dependencies: D;
+  /**
+   * The task with some of its context and dependencies given, for tests and for calls outside a worker. Each
+   * replacement stands in for a `Depends` wherever it is nested.
+   */
+  with(
+    given: Partial<TaskContext & Resolved<D>>,
+    ...replacements: readonly Replacement[]
+  ): (...args: Args) => Promise<Result>;
+}
+
+/** Any task. */
+// deno-lint-ignore no-explicit-any -- the widest there is
+export type AnyTask = Task<any, any, any, any>;
+
+/**
+ * Types the first parameter and leaves the rest to the author. The rest is `never` rather than `unknown`, or a default
+ * that is not annotated (`locale = "en"`) would silently become `unknown`.
+ */
+export type Handler<D> = (context: TaskContext & Resolved<D>, ...args: never[]) => unknown;
+
+/** The arguments that a caller passes: all but the context. */
+export type ArgsOf<F> = F extends (context: never, ...args: infer Args) => unknown ? Args : never;
+
+/** What a handler gives. */
+export type ResultOf<F> = F extends (...args: never) => infer Result ? Awaited<Result> : never;
+
+/** What a worker needs to run a task. */
+export interface Definition {
+  readonly name: string;
+  readonly dependencies: Dependencies;
+  /** Whether there is anything to open. */
+  readonly bare: boolean;
+  /** Calls the handler; a plain function is not given the context. */
+  call(context: TaskContext, args: readonly unknown[]): unknown;
+  /** The function that was registered, for telling it from another one. */
+  readonly source: unknown;
+}
+
+// Found by symbol, so that two copies of this library in one program know each other's tasks.
+const DEFINITION = Symbol.for("@docket/docket/task");
+
+/**
+ * Declares a task: its durable name, what it depends on, and what it does. The name is data, stored with every
+ * execution: it survives minifiers and refactors, and must be changed with as much care as a column's.
+ *
+ * Annotate the handler's return type: a task that returns what it scheduled of itself needs it.
+ *
+ * @throws {TypeError} When the name is empty, a dependency has a name of the context, or a policy comes twice.
+ *
+ * @example
+ * ```ts
+ * import { Retry, task, Timeout } from "@docket/docket";
+ *
+ * export const sendWelcomeEmail = task(
+ *   "sendWelcomeEmail",
+ *   { retry: new Retry({ attempts: 5, delay: { seconds: 3 } }), timeout: new Timeout({ minutes: 1 }) },
+ *   ({ retry }, customerId: number, name: string, locale = "en"): string =>
+ *     `${customerId} ${name} ${locale} attempt ${retry.attempt}`,
+ * );
+ *
+ * console.assert(await sendWelcomeEmail(12345, "Jane") === "12345 Jane en attempt 1");
+ * ```
+ */
+export function task<Name extends string, F>(
+  name: Name,
+  handler: F & Handler<Record<never, never>>,
+): Task<Name, ArgsOf<F>, ResultOf<F>, Record<never, never>>;
+/** Declares a task with dependencies. */
+export function task<Name extends string, const D extends Dependencies, F>(
+  name: Name,
+  dependencies: D & Fits<D, ArgsOf<F>>,
+  handler: F & Handler<D>,
+): Task<Name, ArgsOf<F>, ResultOf<F>, D>;
+export function task(
+  name: string,
+  ...rest: [handler: UntypedHandler] | [dependencies: Dependencies, handler: UntypedHandler]
+): AnyTask {
+  const [dependencies, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError("Cannot declare a task without a name: give one as the first argument");
+  }
+  if (typeof handler !== "function") {
+    throw new TypeError(`Cannot declare "${name}": its handler is not a function`);
+  }
+  validateDependencies(name, dependencies);
+  const callable = (...args: readonly unknown[]) => callDirectly(definition, args, {}, []);
+  const definition: Definition = {
+    name,
+    dependencies,
+    bare: Object.keys(dependencies).length === 0,
+    call: (context, args) => handler(context, ...args),
+    source: callable,
+  };
+  return Object.defineProperties(callable, {
+    name: { value: name },
+    dependencies: { value: dependencies },
+    with: {
+      value: (given: Partial<TaskContext>, ...replacements: readonly Replacement[]) => {
+        refuseUnknown(definition, given);
+        return (...args: readonly unknown[]) => callDirectly(definition, args, given, replacements);
+      },
+    },
+    [DEFINITION]: { value: definition },
+  }) as AnyTask;
+}
+
+// deno-lint-ignore no-explicit-any -- the implementation behind the typed overloads
+type UntypedHandler = (context: any, ...args: any) => unknown;
+
+/**
+ * The definition of a task, or of a plain function under a name.
+ *
+ * @throws {TypeError} When the function has no name and none is given.
+ */
+export function definitionOf(source: unknown, name?: string): Definition {
+  if (typeof source !== "function") {
+    throw new TypeError(`Cannot use ${source === null ? "null" : `a ${typeof source}`} as a task`);
+  }
+  const declared = (source as { [DEFINITION]?: Definition })[DEFINITION];
+  if (declared) return declared;
+  const known = name ?? source.name;
+  if (known === "") {
+    throw new TypeError('Cannot use an anonymous function as a task: name it with task("name", …)');
+  }
+  return {
+    name: known,
+    dependencies: {},
+    bare: true,
+    call: (_context, args) => source(...args),
+    source,
+  };
+}
+
+async function callDirectly(
+  definition: Definition,
+  args: readonly unknown[],
+  given: Readonly<Record<string, unknown>>,
+  replacements: readonly Replacement[],
+): Promise<unknown> {
+  const key = randomId();
+  const resources = new Resources({
+    clock: systemClock,
+    contextWith: (values) => detached(definition.name, key, { ...values, ...given }),
+    replacements,
+  });
+  let result: unknown;
+  try {
+    const context = await resources.openAll(definition.dependencies, given);
+    result = await definition.call(context, args);
+  } catch (error) {
+    await resources.close({ error, attempt: 1 });
+    throw error;
+  }
+  await resources.close();
+  return result;
+}
+
+/** The context of a task called directly: inert where it can be, loud where it cannot. */
+function detached(
+  name: string,
+  key: string,
+  given: Readonly<Record<string, unknown>>,
+): TaskContext {
+  const missing = (property: string) => ({
+    configurable: true,
+    enumerable: true,
+    get(): never {
+      throw new TypeError(
+        `Cannot use "${property}" in "${name}" outside a worker: call it as ${name}.with({ ${property} })(…)`,
+      );
+    },
+  });
+  const base = Object.defineProperties(
+    {
+      key,
+      attempt: 1,
+      signal: new AbortController().signal,
+      log: getLogger(["docket", "task", name]),
+    },
+    { docket: missing("docket"), worker: missing("worker"), execution: missing("execution") },
+  );
+  for (const [property, value] of Object.entries(given)) {
+    if (value !== undefined) Object.defineProperty(base, property, { value, enumerable: true });
+  }
+  return base as unknown as TaskContext;
+}
+
+const GIVABLE: ReadonlySet<string> = new Set<keyof TaskContext>([
+  "docket",
+  "worker",
+  "execution",
+  "key",
+  "attempt",
+  "signal",
+  "log",
+]);
+
+function refuseUnknown({ name, dependencies }: Definition, given: object): void {
+  for (const property of Object.keys(given)) {
+    if (!GIVABLE.has(property) && !Object.hasOwn(dependencies, property)) {
+      throw new TypeError(`Cannot give "${property}" to "${name}": it declares no such dependency`);
+    }
+  }
+}

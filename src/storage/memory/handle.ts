@@ -1,0 +1,158 @@
+/**
+ * One opener's hold on a memory: the verbs as promises, and the only things that outlast a call, its waits and listeners.
+ *
+ * @module
+ */
+
+import type { Millis } from "../../base/clock.ts";
+import { ConnectionError } from "../../base/errors.ts";
+import { redactUrl } from "../../base/redact.ts";
+import {
+  type Call,
+  type Change,
+  type Found,
+  type Lease,
+  NEW,
+  type Notice,
+  type Promotion,
+  type Reclaim,
+  type ReclaimReply,
+  type Renewal,
+  type Step,
+  type StepReply,
+  type Storage,
+  type Verdict,
+  type Waiting,
+} from "../contract.ts";
+import type { Memory } from "./memory.ts";
+
+/** A {@linkcode Storage} in this process. Disposing of it ends what it waits for; the tasks stay. */
+export class MemoryStorage implements Storage {
+  readonly url: string;
+  readonly #memory: Memory;
+  readonly #recordTtl: Millis;
+  /** Aborts when this handle is disposed of. */
+  readonly #closing = new AbortController();
+
+  constructor(url: URL, memory: Memory, recordTtl: Millis) {
+    this.url = redactUrl(url);
+    this.#memory = memory;
+    this.#recordTtl = recordTtl;
+  }
+
+  schedule(calls: readonly Call[], options?: Waiting): Promise<readonly Verdict[]> {
+    return this.#do(options, (memory) => memory.schedule(calls, this.#recordTtl));
+  }
+
+  cancel(
+    keys: readonly string[],
+    options?: Waiting,
+  ): Promise<readonly ("cancelled" | "requested" | "none")[]> {
+    return this.#do(options, (memory) => memory.cancel(keys, this.#recordTtl));
+  }
+
+  load(keys: readonly string[], options?: Waiting): Promise<readonly Found[]> {
+    return this.#do(options, (memory) => memory.load(keys));
+  }
+
+  count(options?: Waiting): Promise<number> {
+    return this.#do(options, (memory) => memory.count());
+  }
+
+  step(step: Step, options?: Waiting): Promise<StepReply> {
+    return this.#do(options, (memory) => memory.step(step, this.#recordTtl));
+  }
+
+  reclaim(reclaim: Reclaim, options?: Waiting): Promise<ReclaimReply> {
+    return this.#do(options, (memory) => memory.reclaim(reclaim, this.#recordTtl));
+  }
+
+  renew(
+    consumer: string,
+    leases: readonly Lease[],
+    options?: Waiting,
+  ): Promise<readonly Renewal[]> {
+    return this.#do(options, (memory) => memory.renew(consumer, leases));
+  }
+
+  promote(limit: number, options?: Waiting): Promise<Promotion> {
+    return this.#do(options, (memory) => memory.promote(limit));
+  }
+
+  retire(consumer: string, options?: Waiting): Promise<boolean> {
+    return this.#do(options, (memory) => memory.retire(consumer));
+  }
+
+  wait(
+    _consumer: string,
+    _want: number,
+    timeout: Millis,
+    { signal }: Waiting = {},
+  ): Promise<string | undefined> {
+    const memory = this.#memory;
+    const closing = this.#closing.signal;
+    return new Promise((resolve, reject) => {
+      closing.throwIfAborted();
+      if (signal?.aborted) return resolve(undefined);
+      if (memory.ready) return resolve(NEW);
+      if (!(timeout > 0)) return resolve(undefined);
+      const arrived = () => end(resolve, NEW);
+      const nothing = () => end(resolve, undefined);
+      const closed = () => end(reject, closing.reason);
+      const offArrival = memory.hints.wait(arrived);
+      const offTimer = memory.clock.timer(timeout, nothing);
+      signal?.addEventListener("abort", nothing);
+      closing.addEventListener("abort", closed);
+
+      function end<T>(settle: (how: T) => void, how: T): void {
+        offArrival();
+        offTimer();
+        signal?.removeEventListener("abort", nothing);
+        closing.removeEventListener("abort", closed);
+        settle(how);
+      }
+    });
+  }
+
+  listen(
+    notice: (notice: Notice) => void,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    return this.#do({}, ({ hints }) => this.#until(signal, () => hints.listen(notice)));
+  }
+
+  watch(
+    change: (change: Change) => void,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    return this.#do({}, ({ hints }) => this.#until(signal, () => hints.watch(change)));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new ConnectionError(`Cannot reach ${this.url}: the storage is closed`));
+    return Promise.resolve();
+  }
+
+  /** A verb is over before its promise exists; what it throws rejects. */
+  #do<T>(options: Waiting | undefined, verb: (memory: Memory) => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.#closing.signal.throwIfAborted();
+      options?.signal?.throwIfAborted();
+      resolve(verb(this.#memory));
+    });
+  }
+
+  /** Keeps something on until the signal aborts or this handle closes, and leaves nothing on either signal. */
+  #until(signal: AbortSignal, turnOn: () => () => void): void {
+    if (signal.aborted) return;
+    const closing = this.#closing.signal;
+    const turnOff = turnOn();
+    const over = () => {
+      turnOff();
+      signal.removeEventListener("abort", over);
+      closing.removeEventListener("abort", over);
+    };
+    signal.addEventListener("abort", over);
+    closing.addEventListener("abort", over);
+  }
+}

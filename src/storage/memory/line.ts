@@ -1,0 +1,42 @@
+/**
+ * First come, first served: tasks that are queued, tasks that run.
+ *
+ * @module
+ */
+
+/** Something that stands in at most one {@linkcode Line}. */
+export interface Linked<T> {
+  /** The line's own: who stands before it. */
+  ahead: T | undefined;
+  /** The line's own: who stands behind it. */
+  behind: T | undefined;
+}
+
+/** A linked list: joining the end and leaving from anywhere take the same short time, however long it is. */
+export class Line<T extends Linked<T>> {
+  #first: T | undefined;
+  #last: T | undefined;
+
+  /** Who has waited longest. */
+  get first(): T | undefined {
+    return this.#first;
+  }
+
+  /** Joins the end. */
+  push(item: T): void {
+    item.ahead = this.#last;
+    if (this.#last) this.#last.behind = item;
+    else this.#first = item;
+    this.#last = item;
+  }
+
+  /** Leaves this line, in which the item stands. */
+  remove(item: T): void {
+    const { ahead, behind } = item;
+    if (ahead) ahead.behind = behind;
+    else this.#first = behind;
+    if (behind) behind.ahead = ahead;
+    else this.#last = ahead;
+    item.ahead = item.behind = undefined;
+  }
+}

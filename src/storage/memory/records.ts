@@ -1,0 +1,73 @@
+/**
+ * What is left of generations that ended: the last record of each key for as long as it is wanted, and what is parked.
+ *
+ * @module
+ */
+
+import type { Millis } from "../../base/clock.ts";
+import type { EndedTask } from "../contract.ts";
+import { Heap, type Timed } from "./heap.ts";
+
+/** How long an unwanted record stays: those who wait must be able to see that the task ended (invariant 68). */
+const STUB_TTL: Millis = 10_000;
+
+/** How many tasks stay parked; the oldest go first (invariant 40). */
+const MAX_GRAVES = 10_000;
+
+interface Record extends Timed {
+  readonly key: string;
+  readonly ended: EndedTask;
+}
+
+/** Records expire without a timer: each new one drives out up to two old ones, so there are never more than are wanted. */
+export class Records {
+  readonly #records = new Map<string, Record>();
+  readonly #expiring = new Heap<Record>();
+  readonly #graves = new Map<string, EndedTask>();
+
+  /** Keeps the record of the generation that ended last under the key. */
+  keep(key: string, ended: EndedTask, ttl: Millis): void {
+    const { endedAt } = ended;
+    this.sweep(endedAt, 2);
+    const previous = this.#records.get(key);
+    if (previous) this.#expiring.remove(previous);
+    const stays = ttl > 0;
+    const record: Record = {
+      key,
+      ended: stays || ended.text === "" ? ended : { ...ended, text: "" },
+      at: endedAt + (stays ? ttl : STUB_TTL),
+      slot: 0,
+      order: 0,
+    };
+    this.#records.set(key, record);
+    this.#expiring.push(record);
+  }
+
+  /** The record of the key, unless its time is over. */
+  find(key: string, now: Millis): EndedTask | undefined {
+    const record = this.#records.get(key);
+    return record && record.at > now ? record.ended : undefined;
+  }
+
+  /** Forgets at most `limit` records whose time is over. */
+  sweep(now: Millis, limit: number): void {
+    for (let swept = 0; swept < limit; swept++) {
+      const first = this.#expiring.first;
+      if (!first || first.at > now) return;
+      this.#expiring.remove(first);
+      this.#records.delete(first.key);
+    }
+  }
+
+  /** Parks what a person must look at. */
+  bury(key: string, ended: EndedTask): void {
+    this.#graves.delete(key); // setting alone would keep its old place in the order
+    this.#graves.set(key, ended);
+    if (this.#graves.size > MAX_GRAVES) this.#graves.delete(this.#graves.keys().next().value!);
+  }
+
+  /** What is parked under the key. */
+  grave(key: string): EndedTask | undefined {
+    return this.#graves.get(key);
+  }
+}

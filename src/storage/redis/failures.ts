@@ -1,0 +1,75 @@
+/**
+ * What a failure of Redis means for whoever called it.
+ *
+ * @module
+ */
+
+/** What to do about a failure. */
+export type Judgement =
+  /** It may go better next time. `drop`: on another connection. */
+  | { readonly kind: "again"; readonly drop: boolean }
+  /** The server does not know this script yet. */
+  | { readonly kind: "unknown script" }
+  /** No memory left; nothing was written. */
+  | { readonly kind: "full" }
+  /** The user, the password or the permissions are wrong: only a person can change that. */
+  | { readonly kind: "refused" }
+  /** It will fail again. */
+  | { readonly kind: "broken" };
+
+/** A connection could not be made: even a reply error now says something about the connection, not about a command. */
+export class ConnectFailure extends Error {
+  override readonly name = "ConnectFailure";
+}
+
+/** Nothing came back in time: whether the command was executed is unknown. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+}
+
+const AGAIN: ReadonlySet<string> = new Set([
+  "LOADING",
+  "BUSY",
+  "TRYAGAIN",
+  "CLUSTERDOWN",
+  "MISCONF",
+  "NOREPLICAS",
+  "UNBLOCKED",
+]);
+
+/** The server is not the master, or not the one for this slot, any more: it is looked up again (invariant 71). */
+const ELSEWHERE: ReadonlySet<string> = new Set(["READONLY", "MASTERDOWN", "MOVED", "ASK"]);
+
+const REFUSED: ReadonlySet<string> = new Set(["WRONGPASS", "NOAUTH", "NOPERM", "DENIED"]);
+
+/** Tells what a failure means. */
+export function judge(error: unknown): Judgement {
+  const connecting = error instanceof ConnectFailure;
+  const code = codeOf(connecting ? error.cause : error);
+  if (code === undefined) return { kind: "again", drop: false }; // no reply: the connection failed
+  if (AGAIN.has(code)) return { kind: "again", drop: false };
+  if (ELSEWHERE.has(code)) return { kind: "again", drop: true };
+  if (code === "NOSCRIPT") return { kind: "unknown script" };
+  if (code === "OOM") return { kind: "full" };
+  if (REFUSED.has(code) || connecting) return { kind: "refused" };
+  return { kind: "broken" };
+}
+
+/** The code of a reply error; `undefined` when it is another error. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error.name !== "ReplyError") return undefined;
+  const { message } = error;
+  if (message.startsWith("ERR max number of clients")) return "TRYAGAIN";
+  // Redis 6 wraps what a command in a script said: "ERR Error running script (…): @user_script: 3: -OOM command …".
+  const inner = message.startsWith("ERR Error") ? /-([A-Z]{3,}) /.exec(message)?.[1] : undefined;
+  return inner ?? /^-?([A-Z]+)/.exec(message)?.[1] ?? "ERR";
+}
+
+/** What may be shown of an error of the client library: its own properties hold the command, password included. */
+export function bare(error: unknown): Error {
+  const { message, code } = (error ?? {}) as { message?: unknown; code?: unknown };
+  const text = typeof message === "string" && message !== "" ? message : String(code ?? error);
+  const plain = new Error(text.slice(0, 300));
+  if (typeof code === "string") Object.assign(plain, { code });
+  return plain;
+}

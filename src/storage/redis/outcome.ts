@@ -1,0 +1,89 @@
+/**
+ * Writes what the scripts read: when a task is due, and what became of it.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Millis } from "../../base/clock.ts";
+import type { CancelReason } from "../../base/errors.ts";
+import type { Call, Commit, Due, Settlement } from "../contract.ts";
+
+/** The last instant that a `Date` can tell. Beyond it numbers would print with an exponent. */
+const END_OF_TIME: Millis = 8.64e15;
+
+/** `""` at once, `"<ms>"` an instant, `"+<ms>"` a delay on the server's clock (invariant 79). */
+export function encodeDue(due: Due): string {
+  if (!due) return "";
+  return "at" in due ? `${whole(due.at)}` : `+${whole(due.after)}`;
+}
+
+/** Whole milliseconds, never sooner than asked for. */
+export function whole(millis: Millis): Millis {
+  return Math.min(END_OF_TIME, Math.max(0, Math.ceil(millis)));
+}
+
+/** The head of a call: mode, generation, due. */
+export function encodeHead({ mode, generation, due }: Call): string {
+  return (mode === "replace" ? "r" : "a") + generation + encodeDue(due);
+}
+
+/** Commits as groups of one token and one time to live, and where each of them went. */
+export interface Grouped {
+  readonly rest: (string | number)[];
+  /** The index of each commit, in the order of the groups. */
+  readonly order: readonly number[];
+}
+
+/** Groups commits, so that tokens and times to live, which they mostly share, travel once. */
+export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Grouped {
+  const groups = new Map<string, number[]>();
+  for (let i = 0; i < commits.length; i++) {
+    const { token, settlement } = commits[i];
+    const name = `${token}${whole("ttl" in settlement ? settlement.ttl : recordTtl)}`;
+    const group = groups.get(name);
+    if (group) group.push(i);
+    else groups.set(name, [i]);
+  }
+  const rest: (string | number)[] = [];
+  const order: number[] = [];
+  for (const [name, group] of groups) {
+    const { length } = commits[group[0]].token;
+    rest.push(name.slice(0, length), name.slice(length), group.length);
+    for (const i of group) {
+      rest.push(commits[i].key, encodeSettlement(commits[i].settlement));
+      order.push(i);
+    }
+  }
+  return { rest, order };
+}
+
+const REASONS: Readonly<Record<CancelReason, string>> = {
+  cancelled: "c",
+  replaced: "r",
+  struck: "s",
+  dropped: "d",
+  cleared: "x",
+};
+
+function encodeSettlement(settlement: Settlement): string {
+  switch (settlement.kind) {
+    case "completed":
+      return `C${settlement.text}`;
+    case "failed":
+      return `F${settlement.text}`;
+    case "cancelled":
+      return `X${REASONS[settlement.reason]}${settlement.text}`;
+    case "dead":
+      return `D${settlement.text}`;
+    case "retried":
+      return `T${encodeDue(settlement.due)}`;
+    case "released":
+      return `L${encodeDue(settlement.due)}`;
+    case "succeeded": {
+      const { state, text, generation, due, body } = settlement;
+      const head = `P${state === "completed" ? "C" : "F"}${generation}${encodeDue(due)}`;
+      return `${head}|${Buffer.byteLength(text)}|${text}${body}`; // Lua counts bytes
+    }
+  }
+}

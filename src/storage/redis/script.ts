@@ -1,0 +1,81 @@
+/**
+ * Typed Lua scripts: names instead of `KEYS[3]` and `ARGV[7]`.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+
+/** How an argument arrives in Lua: as it is, as a number, or as a boolean. */
+export type Kind = "text" | "number" | "flag";
+
+type ValueOf<K extends Kind> = K extends "number" ? number : K extends "flag" ? boolean : string;
+
+/** One call of a script, ready to be sent, also again: the bytes stay the same. */
+export interface Invocation<Reply> {
+  /** For error messages. */
+  readonly name: string;
+  readonly sha: string;
+  readonly source: string;
+  /** How many keys, the keys, the arguments: what follows the hash in EVALSHA. */
+  readonly operands: readonly (string | number)[];
+  /** Makes sense of the answer. */
+  read(raw: unknown): Reply;
+}
+
+/** The shape of a script: the Lua locals `keys` and `args` name, and what its answer means. */
+export interface Shape<Name extends string, Args extends Record<string, Kind>, Reply> {
+  readonly name: string;
+  readonly keys: readonly Name[];
+  readonly args: Args;
+  readonly reply: (raw: unknown) => Reply;
+}
+
+/** A script. */
+export interface Script<Name extends string, Args extends Record<string, Kind>, Reply> {
+  /** The whole Lua text. */
+  readonly source: string;
+  /** Prepares a call. `rest` follows the named arguments; in Lua it begins at `ARGV[FIRST]`. */
+  call(
+    keys: { readonly [K in Name]: string },
+    args: { readonly [A in keyof Args]: ValueOf<Args[A]> },
+    rest?: readonly (string | number)[],
+  ): Invocation<Reply>;
+}
+
+const BINDING: Readonly<Record<Kind, (index: number) => string>> = {
+  text: (index) => `ARGV[${index}]`,
+  number: (index) => `tonumber(ARGV[${index}])`,
+  flag: (index) => `ARGV[${index}] == '1'`,
+};
+
+/** Declares a script whose keys and arguments are Lua locals of the same names. */
+export function script<
+  const Name extends string,
+  const Args extends Record<string, Kind>,
+  Reply,
+>(shape: Shape<Name, Args, Reply>, lua: string): Script<Name, Args, Reply> {
+  const names = Object.keys(shape.args);
+  const source = [
+    ...shape.keys.map((name, i) => `local ${name} = KEYS[${i + 1}]`),
+    ...names.map((name, i) => `local ${name} = ${BINDING[shape.args[name]](i + 1)}`),
+    `local FIRST = ${names.length + 1}`,
+    lua.trim(),
+  ].join("\n");
+  let sha: string | undefined;
+  return {
+    source,
+    call(keys, args, rest = []) {
+      sha ??= createHash("sha1").update(source).digest("hex");
+      const operands: (string | number)[] = [shape.keys.length];
+      for (const name of shape.keys) operands.push(keys[name]);
+      for (const name of names) operands.push(encode(args[name]));
+      for (const item of rest) operands.push(item); // not spread: there may be thousands
+      return { name: shape.name, sha, source, operands, read: shape.reply };
+    },
+  };
+}
+
+function encode(value: string | number | boolean): string | number {
+  return typeof value === "boolean" ? (value ? "1" : "0") : value;
+}

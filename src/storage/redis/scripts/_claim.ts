@@ -1,0 +1,68 @@
+/**
+ * Lua shared by `step` and `reclaim`: turns stream entries that this consumer now holds into running tasks.
+ *
+ * @module
+ */
+
+/**
+ * Needs the fragments of `_common.ts` and `_tasks.ts`, and `entries`, `expired` (may a live claim of another be taken
+ * over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`. Leaves `out`: flat, key, row and body for each task to run.
+ */
+export const claim = /* lua */ `
+local out = {}
+if #entries > 0 then
+  local found, names, stale, claimed = #entries, {}, {}, {}
+  for i = 1, found do
+    local fields = entries[i] and entries[i][2]
+    names[i] = fields and fields[2] or ''
+  end
+  local rows, texts = fetch(state, names), fetch(bodies, names)
+  local me = '|' .. consumer
+  local mark = '|' .. now .. me
+  for i = 1, found do
+    local entry = entries[i] and entries[i][1]
+    local key, row, body = names[i], rows[i], texts[i]
+    local status = row and byte(row, 1)
+    local at = status == 81 and 25 or 47                    -- where the row keeps its entry id
+    local mine
+    if not entry then                                       -- Redis 6.2 answers nil for a trimmed entry
+    elseif not entries[i][2] or not row or status == 83 or sub(row, at, at + #entry) ~= entry .. '|' then
+      stale[#stale + 1] = entry                             -- superseded, settled, or not ours at all (invariant 21)
+    elseif status == 82 and sub(row, -#me) == me then
+      mine = row                                            -- already: the reply was lost, or this process stalled
+    elseif status == 82 and not expired then                -- another holds it, and its lease has not run out
+    elseif body and maxDeliveries > 0 and sub(row, 1, 2) == 'Q0' and sub(row, at + #entry) == '|1|0|' then
+      mine = 'R' .. sub(row, 2, 24) .. token .. entry .. '|1|1|' .. mark    -- a first delivery: nearly always
+      local n = #claimed
+      claimed[n + 1], claimed[n + 2] = key, mine
+    else
+      local attempt, deliveries, due = match(row, '^(%d+)|(%d+)|(%d*)', at + #entry + 1)
+      local flags, generation = sub(row, 2, 2), sub(row, 3, 24)
+      local cancelled = flags == '1' or flags == '3'        -- before this claim: never runs (invariant 28)
+      deliveries = (deliveries or 0) + 1                    -- counted before the body is handed over (invariant 40)
+      if cancelled or not attempt or not body or deliveries > maxDeliveries then
+        stale[#stale + 1] = entry
+        if cancelled then
+          record(key, 'X', generation, recordTtl, 'c')
+          tell('X', generation, key)
+        else
+          local last = status == 82 and match(row, '^%d*|%d*|%d*|%d*|(.*)$', at + #entry + 1) or ''
+          local why = not attempt and 'row' or body and 'deliveries' or 'body'
+          bury(key, generation, why, (attempt or 0) .. '||' .. last .. '|', body)
+        end
+        if not (flags >= '2' and handOver(key)) then gone[#gone + 1] = key end
+      else
+        mine = 'R' .. flags .. generation .. token .. entry .. '|' .. attempt .. '|' .. deliveries .. '|' .. due .. mark
+        local n = #claimed
+        claimed[n + 1], claimed[n + 2] = key, mine
+      end
+    end
+    if mine then
+      local n = #out
+      out[n + 1], out[n + 2], out[n + 3] = key, mine, body or ''
+    end
+  end
+  acknowledge(stale, true)
+  write('HSET', state, claimed)
+end
+`;

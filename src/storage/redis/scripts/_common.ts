@@ -1,0 +1,72 @@
+/**
+ * Lua that every script begins with.
+ *
+ * @module
+ */
+
+/** Short names; `now` in milliseconds on the server's clock (invariant 79); `stamp`, made once: numbers are dear to print. */
+export const time = /* lua */ `
+local call, sub, byte, match = redis.call, string.sub, string.byte, string.match
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local stamp = now .. '|'
+`;
+
+/** Variadic commands over lists of any length: `unpack` fails near 8,000 values. */
+export const lists = /* lua */ `
+local function fetch(hash, fields)
+  if #fields <= 4000 then return call('HMGET', hash, unpack(fields)) end
+  local values = {}
+  for from = 1, #fields, 4000 do
+    local some = call('HMGET', hash, unpack(fields, from, math.min(from + 3999, #fields)))
+    for i = 1, #some do values[from + i - 1] = some[i] end
+  end
+  return values
+end
+
+local function write(command, key, list)
+  for from = 1, #list, 4000 do call(command, key, unpack(list, from, math.min(from + 3999, #list))) end
+end
+
+local function acknowledge(entries, remove)
+  for from = 1, #entries, 4000 do
+    local to = math.min(from + 3999, #entries)
+    call('XACK', stream, 'workers', unpack(entries, from, to))
+    if remove then call('XDEL', stream, unpack(entries, from, to)) end
+  end
+end
+`;
+
+/** A full Redis refuses a script whose first write needs memory: this first write needs none, and changes nothing. */
+export const allowWhenFull = /* lua */ `call('XACK', stream, 'workers', '0-1')`;
+
+/**
+ * Events: one message per call, built only while somebody listens. A letter, the generation, the key's length in bytes,
+ * the key. Needs `watched`: until when somebody listens, or false.
+ */
+export const events = /* lua */ `
+local told = {}
+watched = watched and tonumber(watched) > now
+local function tell(letter, generation, key)
+  if watched then told[#told + 1] = letter .. generation .. #key .. ':' .. key end
+end
+local function publish()
+  if #told > 0 then call('PUBLISH', events, table.concat(told)) end
+end
+`;
+
+/** Terminal records: status, generation, when it ended, the client's text. TTL 0 leaves a stub for 10 s (invariant 68). */
+export const records = /* lua */ `
+local function record(key, status, generation, ttl, text)
+  if ttl == '0' then ttl, text = '10000', status == 'X' and sub(text, 1, byte(text, 1) == 67 and 23 or 1) or '' end
+  call('SET', recordPrefix .. key, status .. generation .. stamp .. text, 'PX', ttl)
+end
+`;
+
+/** Tells schedulers when a task is due sooner than what they sleep for. Needs `earliest`. */
+export const hint = /* lua */ `
+if earliest then
+  local head = call('ZRANGE', dueSet, 0, 0, 'WITHSCORES')
+  if head[2] and tonumber(head[2]) >= earliest then call('PUBLISH', wake, 'D' .. string.format('%.0f', head[2] - now)) end
+end
+`;

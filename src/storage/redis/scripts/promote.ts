@@ -1,0 +1,53 @@
+/**
+ * Moves what is due to the stream.
+ *
+ * @module
+ */
+
+import type { Promotion } from "../../contract.ts";
+import { type Script, script } from "../script.ts";
+import { events, time } from "./_common.ts";
+
+/**
+ * Bounded (invariant 41). Keeps every field: only the row's status changes, the body is not touched (invariant 16).
+ * Entries without a scheduled row are dropped and never block the others (invariant 17). ZREM, the first write, is one
+ * that a full Redis allows.
+ */
+export const promote: Script<
+  "stream" | "state" | "dueSet" | "calls",
+  { events: "text"; limit: "number" },
+  Promotion
+> = script(
+  {
+    name: "promote",
+    keys: ["stream", "state", "dueSet", "calls"],
+    args: { events: "text", limit: "number" },
+    reply: (raw) => {
+      const [promoted, next] = raw as [number, string];
+      return next === "" ? { promoted } : { promoted, next: Number(next) };
+    },
+  },
+  /* lua */ `
+${time}
+local names = call('ZRANGEBYSCORE', dueSet, '-inf', now, 'LIMIT', 0, limit)
+if #names > 0 then
+  local watched = call('HGET', calls, '@watch')
+  ${events}
+  local rows, put = call('HMGET', state, unpack(names)), {}
+  call('ZREM', dueSet, unpack(names))
+  for i = 1, #names do
+    local row = rows[i]
+    if row and byte(row, 1) == 83 then
+      local n = #put
+      put[n + 1] = names[i]
+      put[n + 2] = 'Q' .. sub(row, 2, 24) .. call('XADD', stream, '*', 'k', names[i]) .. sub(row, 25)
+      tell('A', sub(row, 3, 24), names[i])
+    end
+  end
+  if #put > 0 then call('HSET', state, unpack(put)) end
+  publish()
+end
+local head = call('ZRANGE', dueSet, 0, 0, 'WITHSCORES')
+return { #names, head[2] and string.format('%.0f', math.max(0, head[2] - now)) or '' }
+`,
+);

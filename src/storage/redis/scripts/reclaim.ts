@@ -1,0 +1,105 @@
+/**
+ * Takes over tasks whose lease ran out.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+import { claim } from "./_claim.ts";
+import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
+import { flush, tasks } from "./_tasks.ts";
+
+/** What was taken over. */
+export interface Reclaimed {
+  /** `""` when everything was looked at. */
+  readonly cursor: string;
+  /** Flat: key, row and body of each task to run. */
+  readonly claims: readonly string[];
+}
+
+/**
+ * - Lease and row change hands in one step: whoever bears the row's token also holds the pending entry.
+ * - What this consumer itself runs comes back under its own old token, and is not counted again (invariant 34).
+ * - A poisonous task is dead after the maximum of deliveries; cancelled ones are settled; both hand over to a replacement.
+ * - Sent again with the same token and cursor it repeats the first answer, as far as it still holds (invariant 27).
+ */
+export const reclaim: Script<
+  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls" | "dead" | "graves",
+  {
+    recordPrefix: "text";
+    events: "text";
+    wake: "text";
+    recordTtl: "text";
+    consumer: "text";
+    memory: "text";
+    token: "text";
+    lease: "text";
+    cursor: "text";
+    want: "text";
+    maxDeliveries: "number";
+  },
+  Reclaimed
+> = script(
+  {
+    name: "reclaim",
+    keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls", "dead", "graves"],
+    args: {
+      recordPrefix: "text",
+      events: "text",
+      wake: "text",
+      recordTtl: "text",
+      consumer: "text",
+      memory: "text",
+      token: "text",
+      lease: "text",
+      cursor: "text",
+      want: "text",
+      maxDeliveries: "number",
+    },
+    reply: (raw) => {
+      const [cursor, claims] = raw as [string, string[]];
+      return { cursor: cursor === "0-0" ? "" : cursor, claims };
+    },
+  },
+  /* lua */ `
+${time}
+local remembered = call('HMGET', calls, memory, '@watch')
+local watched, expired = remembered[2], true
+local request = token .. cursor .. '|'
+${lists}
+
+if remembered[1] and sub(remembered[1], 1, #request) == request then
+  local reached, at = match(remembered[1], '^([^|]*)|()', #request + 1)
+  local again = {}
+  while at <= #remembered[1] do                             -- the reply was lost: what it brought is still this consumer's
+    local length, start = match(remembered[1], '^(%d+):()', at)
+    at = start + length
+    local key = sub(remembered[1], start, at - 1)
+    local row = call('HGET', state, key)
+    if row and byte(row, 1) == 82 and sub(row, 25, 46) == token then
+      local n = #again
+      again[n + 1], again[n + 2], again[n + 3] = key, row, call('HGET', bodies, key) or ''
+    end
+  end
+  return { reached, again }
+end
+
+local reply = redis.pcall('XAUTOCLAIM', stream, 'workers', consumer, lease, cursor, 'COUNT', want)
+if reply.err then return { '0-0', {} } end                  -- NOGROUP: then nothing is pending
+local entries = reply[2]
+${events}
+${records}
+${tasks}
+${claim}
+${flush}
+if #out > 0 then
+  local keys = {}
+  for i = 1, #out, 3 do keys[#keys + 1] = #out[i] .. ':' .. out[i] end
+  ${allowWhenFull}
+  call('HSET', calls, memory, request .. reply[1] .. '|' .. table.concat(keys))
+end
+${hint}
+publish()
+return { reply[1], out }
+`,
+);

@@ -1,0 +1,34 @@
+/**
+ * Forgets a consumer, and tidies up.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+import { time } from "./_common.ts";
+import { tidy } from "./_tidy.ts";
+
+/**
+ * The rest are the fields that `calls` may have for this consumer. Only when nothing is pending with it: DELCONSUMER throws
+ * pending work away (invariant 37). Answers whether the consumer is gone.
+ */
+export const retire: Script<"stream" | "calls", { consumer: "text" }, boolean> = script(
+  {
+    name: "retire",
+    keys: ["stream", "calls"],
+    args: { consumer: "text" },
+    reply: (raw) => raw === 1,
+  },
+  /* lua */ `
+${time}
+local age
+local pending = redis.pcall('XPENDING', stream, 'workers', '-', '+', 1, consumer)
+if not pending.err then
+  ${tidy}
+  if #pending > 0 then return 0 end
+  call('XGROUP', 'DELCONSUMER', stream, 'workers', consumer)
+end
+call('HDEL', calls, unpack(ARGV, FIRST))
+return 1
+`,
+);

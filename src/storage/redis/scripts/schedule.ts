@@ -1,0 +1,154 @@
+/**
+ * Adds or replaces many tasks in one step.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+import { events, hint, lists, records, time } from "./_common.ts";
+
+/** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
+export type Answer = "ok" | "deferred" | readonly [row: string, body: string];
+
+/**
+ * The rest: for each call its key, head and body. The head is the mode (`a` add, `r` replace), the generation (22) and
+ * when it is due: `""` at once, `"<ms>"` an instant, `"+<ms>"` a delay on the server's clock.
+ *
+ * - All or nothing, and in the order given: two calls for one key behave as if sent one after the other (invariant 17).
+ * - The generation is the request's own random id, so a call sent again is recognised and changes nothing, while the
+ *   task lives and while its record does (invariant 27).
+ * - An add on a live key changes nothing. A replace removes what waits and leaves its record; of a running task it is
+ *   kept aside and marked in the row, so that the two bodies never overlap (invariants 1, 2, 14).
+ * - A live key has a row, a body, and exactly one of stream entry and due entry.
+ * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
+ */
+export const schedule: Script<
+  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls",
+  { recordPrefix: "text"; events: "text"; wake: "text"; recordTtl: "text" },
+  readonly Answer[]
+> = script(
+  {
+    name: "schedule",
+    keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls"],
+    args: { recordPrefix: "text", events: "text", wake: "text", recordTtl: "text" },
+    reply: (raw) => raw as Answer[],
+  },
+  /* lua */ `
+${time}
+local watched = call('HGET', calls, '@watch')
+${lists}
+${events}
+${records}
+
+local count = (#ARGV - FIRST + 1) / 3
+local names, generations, last, repeated = {}, {}, {}, false
+for i = 1, count do
+  local key = ARGV[FIRST + i * 3 - 3]
+  names[i], generations[i] = key, sub(ARGV[FIRST + i * 3 - 2], 2, 23)
+  if last[key] then repeated = true end
+  last[key] = i
+end
+local rows = fetch(state, names)
+
+-- A call that finds another generation, or none, may be this very request sent again: then there is a record of it.
+local recordKeys, recordOf, recorded = {}, {}, {}
+for i = 1, count do
+  if not rows[i] or sub(rows[i], 3, 24) ~= generations[i] then
+    recordKeys[#recordKeys + 1] = recordPrefix .. names[i]
+    recordOf[#recordKeys] = i
+  end
+end
+for from = 1, #recordKeys, 4000 do
+  local texts = call('MGET', unpack(recordKeys, from, math.min(from + 3999, #recordKeys)))
+  for n = 1, #texts do
+    local i = recordOf[from + n - 1]
+    recorded[i] = texts[n] and sub(texts[n], 2, 23) == generations[i]
+  end
+end
+
+-- Of several calls for one key the last leaves the trace: where it has, those before it did their work too.
+local applied = {}
+if repeated then
+  for i = count, 1, -1 do
+    local key, row = names[i], rows[i]
+    if not applied[key] then
+      local waiting = row and byte(row, 2) >= 50 and call('HGET', deferred, key)
+      if recorded[i] or row and sub(row, 3, 24) == generations[i] or waiting and sub(waiting, 1, 22) == generations[i] then
+        applied[key] = i
+      end
+    end
+  end
+end
+
+local replies, rowPairs, bodyPairs, seen, earliest = {}, {}, {}, {}, nil
+local function flush()
+  write('HSET', state, rowPairs)
+  write('HSET', bodies, bodyPairs)
+  rowPairs, bodyPairs = {}, {}
+end
+
+for i = 1, count do
+  local key, generation = names[i], generations[i]
+  local head, body = ARGV[FIRST + i * 3 - 2], ARGV[FIRST + i * 3 - 1]
+  local replace, due = byte(head, 1) == 114, sub(head, 24)
+  local row = rows[i]
+  if seen[key] then flush() row = call('HGET', state, key) end
+  seen[key] = true
+  local at = tonumber(due)
+  if byte(due, 1) == 43 then
+    at = now + at
+    due = string.format('%.0f', at)
+  end
+
+  local reply
+  if recorded[i] or row and sub(row, 3, 24) == generation or i < (applied[key] or 0) then
+    reply = 'ok'
+  elseif row and not replace then
+    reply = { row, call('HGET', bodies, key) or '' }
+  elseif row and byte(row, 1) == 82 then
+    reply = 'deferred'
+    local flags = byte(row, 2) - 48
+    local waiting = flags >= 2 and call('HGET', deferred, key)
+    local before = waiting and sub(waiting, 1, 22)
+    if before ~= generation then
+      call('HSET', deferred, key, generation .. due .. '|' .. body)
+      if flags < 2 then call('HSET', state, key, 'R' .. (flags + 2) .. sub(row, 3)) end
+      if before then
+        record(key, 'X', before, recordTtl, 'r')
+        tell('X', before, key)
+      end
+    end
+  else
+    reply = 'ok'
+    local later = at and at > now
+    local n = #rowPairs
+    rowPairs[n + 1], bodyPairs[n + 1], bodyPairs[n + 2] = key, key, body
+    if later then
+      call('ZADD', dueSet, due, key)
+      rowPairs[n + 2] = 'S0' .. generation .. '|1|0|' .. due
+      if not earliest or at < earliest then earliest = at end
+    else
+      rowPairs[n + 2] = 'Q0' .. generation .. call('XADD', stream, '*', 'k', key) .. '|1|0|' .. due
+    end
+    if row then                                             -- what waited goes, in the same step
+      if byte(row, 1) == 81 then
+        local entry = match(row, '^[%d%-]+', 25)
+        if entry then
+          call('XACK', stream, 'workers', entry)
+          call('XDEL', stream, entry)
+        end
+      elseif not later then call('ZREM', dueSet, key) end
+      if byte(row, 2) >= 50 then call('HDEL', deferred, key) end
+      record(key, 'X', sub(row, 3, 24), recordTtl, 'r')
+      tell('X', sub(row, 3, 24), key)
+    end
+    tell('A', generation, key)
+  end
+  replies[i] = reply
+end
+flush()
+${hint}
+publish()
+return replies
+`,
+);

@@ -1,0 +1,262 @@
+/**
+ * Commits what finished, then takes what there is room for, in one call: the heart of a worker.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+import { claim } from "./_claim.ts";
+import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
+import { flush, tasks } from "./_tasks.ts";
+import { tidy } from "./_tidy.ts";
+
+/** What a step brought; `"old"`: nothing was done, the lane must be opened anew. */
+export type Brought = "old" | {
+  /** `""` when every outcome was committed, else a letter each: `o` committed, `f` fenced. */
+  readonly verdicts: string;
+  /** Flat: key, row and body of each task to run. */
+  readonly claims: readonly string[];
+  /** How many entries were looked at. */
+  readonly seen: number;
+  /** The last of them; `""` when there was none. */
+  readonly cursor: string;
+  /** When the stream was trimmed: for how long its oldest pending entry has been holding up the rest. */
+  readonly age?: number;
+  readonly epoch: string;
+};
+
+/**
+ * `from` is `">"` for new entries, or an entry id for this consumer's own pending entries after it. `trim` is `"now"`,
+ * `"idle"` (when nothing was found) or `""`. The rest are groups: token (22), TTL in milliseconds (`"0"`: a stub), size,
+ * then key and outcome for each. An outcome is a letter and what belongs to it:
+ *
+ * | | |
+ * |---|---|
+ * | `C` `F` + text | completed, failed |
+ * | `X` + reason letter + text | cancelled |
+ * | `D` + text | dead |
+ * | `T` + due | again, one attempt more |
+ * | `L` + due | released, nothing charged |
+ * | `P` + state letter + generation (22) + due + `\|` + bytes of the text + `\|` + text + body | the next of a chain |
+ *
+ * - Fencing: an outcome counts only while the row bears its token; otherwise it writes nothing, not even an
+ *   acknowledgement (invariants 19, 23, 24). Each token commits at most once, also when a key comes twice in one call.
+ * - A lane opens with a call that has no epoch and asks for nothing: it creates the lane, or joins it. A call of another
+ *   epoch is refused, so that old bytes arriving late can never claim or commit anything a second time. Numbers only rise.
+ * - Sent again with the same number it repeats the first answer, tasks included, and changes nothing (invariant 27).
+ * - Ack, row, body, record, retry, successor and deferred replacement change together (invariant 35).
+ * - A row that runs elsewhere is never taken here (invariant 20). What was cancelled before the claim never runs.
+ * - The first write is one that a full Redis allows (invariant 78).
+ */
+export const step: Script<
+  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls" | "dead" | "graves",
+  {
+    recordPrefix: "text";
+    events: "text";
+    wake: "text";
+    recordTtl: "text";
+    consumer: "text";
+    lane: "text";
+    number: "number";
+    epoch: "text";
+    token: "text";
+    from: "text";
+    want: "number";
+    maxDeliveries: "number";
+    remove: "flag";
+    trim: "text";
+  },
+  Brought
+> = script(
+  {
+    name: "step",
+    keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls", "dead", "graves"],
+    args: {
+      recordPrefix: "text",
+      events: "text",
+      wake: "text",
+      recordTtl: "text",
+      consumer: "text",
+      lane: "text",
+      number: "number",
+      epoch: "text",
+      token: "text",
+      from: "text",
+      want: "number",
+      maxDeliveries: "number",
+      remove: "flag",
+      trim: "text",
+    },
+    reply: read,
+  },
+  /* lua */ `
+${time}
+local memory = call('HMGET', calls, lane, '@watch')
+local watched, expired = memory[2], false
+local last, lastEpoch, lastSeen, lastCursor, lastVerdicts
+if memory[1] then
+  last, lastEpoch, lastSeen, lastCursor, lastVerdicts = match(memory[1], '^(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
+  last = tonumber(last)
+end
+
+if epoch == '' then
+  if not last then
+    lastEpoch = string.format('%.0f', time[1] * 1000000 + time[2])
+    ${allowWhenFull}
+    call('HSET', calls, lane, '0|' .. lastEpoch .. '|0||')
+  end
+  return { '', {}, 0, '', '', lastEpoch }
+end
+if epoch ~= lastEpoch or number < last then return { 'old' } end
+
+if number == last then                                      -- the reply was lost: say it again
+  local again, after = {}, from == '>' and '0' or from
+  local me = '|' .. consumer
+  repeat
+    local pending = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', 1000, 'STREAMS', stream, after)
+    local list = pending and not pending.err and pending[1][2] or {}
+    local names = {}
+    for i = 1, #list do
+      after = list[i] and list[i][1] or after
+      names[i] = list[i] and list[i][2] and list[i][2][2] or ''
+    end
+    if #list > 0 then
+      local rows = call('HMGET', state, unpack(names))
+      for i = 1, #list do
+        local row = rows[i]
+        local mine = row and byte(row, 1) == 82 and sub(row, -#me) == me
+        if mine and (from ~= '>' or sub(row, 25, 46) == token) then
+          local n = #again
+          again[n + 1], again[n + 2], again[n + 3] = names[i], row, call('HGET', bodies, names[i]) or ''
+        end
+      end
+    end
+  until #list < 1000
+  return { lastVerdicts, again, tonumber(lastSeen), lastCursor, '', lastEpoch }
+end
+
+${lists}
+${events}
+${records}
+${tasks}
+
+-- 1. Settle.
+local verdicts, committed = '', 0
+if #ARGV >= FIRST then
+  local names, tokens, ttls, outcomes, size = {}, {}, {}, {}, 0
+  local at = FIRST
+  while at <= #ARGV do
+    local owner, ttl, finish = ARGV[at], ARGV[at + 1], at + 2 + 2 * ARGV[at + 2]
+    for i = at + 3, finish, 2 do
+      size = size + 1
+      names[size], tokens[size], ttls[size], outcomes[size] = ARGV[i], owner, ttl, ARGV[i + 1]
+    end
+    at = finish + 1
+  end
+  local rows = fetch(state, names)
+  local settled, mine, seen = {}, {}, {}
+  for i = 1, size do
+    local row, key = rows[i], names[i]
+    if row and sub(row, 25, 46) == tokens[i] and byte(row, 1) == 82 and not seen[key] then
+      seen[key] = true
+      committed = committed + 1
+      mine[committed] = i
+      settled[committed] = match(row, '^[%d%-]+', 47) or '0-1'
+    end
+  end
+  if committed < size then
+    local letters = {}
+    for i = 1, size do letters[i] = 'f' end
+    for n = 1, committed do letters[mine[n]] = 'o' end
+    verdicts = table.concat(letters)
+  end
+  if committed > 0 then
+    acknowledge(settled, remove)
+    for n = 1, committed do
+      local i = mine[n]
+      local key, row, outcome, ttl = names[i], rows[i], outcomes[i], ttls[i]
+      local code, flags = byte(outcome, 1), byte(row, 2) - 48
+      if flags == 0 and ttl ~= '0' and (code == 67 or code == 70) then      -- completed or failed: nearly always
+        gone[#gone + 1] = key
+        call('SET', recordPrefix .. key, sub(outcome, 1, 1) .. sub(row, 3, 24) .. stamp .. sub(outcome, 2), 'PX', ttl)
+        if watched then tell(sub(outcome, 1, 1), sub(row, 3, 24), key) end
+      else
+        local attempt, deliveries = match(row, '|(%d+)|(%d+)|', 47)
+        attempt, deliveries = tonumber(attempt) or 1, tonumber(deliveries) or 1
+        local generation, kind, text = sub(row, 3, 24), sub(outcome, 1, 1), sub(outcome, 2)
+        local successor, due, body
+        if kind == 'P' then                                 -- a run that ended, and what comes after it
+          kind = sub(text, 1, 1)
+          local length, start
+          successor, due, length, start = match(text, '^(......................)([+%d]*)|(%d+)|()', 2)
+          body = sub(text, start + length)
+          text = sub(text, start, start + length - 1)
+        end
+        local again = kind == 'T' or kind == 'L'
+        local replaced = flags >= 2 and handOver(key)       -- whatever it wanted, its replacement is next (invariant 14)
+        local cancelled = (flags == 1 or flags == 3) and (again or successor)
+        if cancelled then kind, text = 'X', 'c' .. (again and '' or text)
+        elseif replaced and again then kind, text = 'X', 'r' end
+        if kind == 'T' then wait(key, '0', generation, attempt + 1, 0, instant(text))
+        elseif kind == 'L' then wait(key, '0', generation, attempt, math.max(0, deliveries - 1), instant(text))
+        elseif kind == 'D' then bury(key, generation, 'worker', text, call('HGET', bodies, key))
+        else record(key, kind, generation, ttl, text) end
+        if replaced or kind == 'T' or kind == 'L' then      -- it has a row again
+        elseif successor and not cancelled then
+          call('HSET', bodies, key, body)
+          wait(key, '0', successor, 1, 0, instant(due))
+          tell('A', successor, key)
+        else gone[#gone + 1] = key end
+        if kind ~= 'D' then tell(kind == 'L' and 'A' or kind, generation, key) end
+      end
+    end
+    ${flush}
+  end
+end
+
+-- 2. Claim.
+local entries = {}
+if want > 0 then
+  local reply = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
+  if reply and reply.err then                               -- NOGROUP: a new docket, or somebody destroyed it (invariant 37)
+    call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
+    reply = call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
+  end
+  if reply then entries = reply[1][2] end
+end
+local seen, cursor = #entries, ''
+for i = seen, 1, -1 do
+  if entries[i] then cursor = entries[i][1] break end
+end
+local claims
+do
+  ${claim}
+  claims = out
+end
+${flush}
+
+-- 3. Remember this call, tell who listens, tidy.
+if committed == 0 and want == 0 then ${allowWhenFull} end
+call('HSET', calls, lane, string.format('%.0f', number) .. '|' .. epoch .. '|' .. seen .. '|' .. cursor .. '|' .. verdicts)
+${hint}
+publish()
+local age = ''
+if trim == 'now' or trim == 'idle' and seen == 0 then
+  ${tidy}
+end
+return { verdicts, claims, seen, cursor, age, epoch }
+`,
+);
+
+function read(raw: unknown): Brought {
+  const [verdicts, claims, seen, cursor, age, epoch] = raw as [
+    string,
+    string[],
+    number,
+    string,
+    number | "",
+    string,
+  ];
+  if (verdicts === "old") return "old";
+  return { verdicts, claims, seen, cursor, age: age === "" ? undefined : age, epoch };
+}

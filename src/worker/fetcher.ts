@@ -1,0 +1,249 @@
+/**
+ * Claims when there is room, and carries what finished along: group commit.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { getLogger } from "@logtape/logtape";
+import { type Clock, type Millis, sleep } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { randomId } from "../base/ids.ts";
+import { Backoff } from "../base/loop.ts";
+import {
+  type Claim,
+  type Commit,
+  NEW,
+  OWN,
+  type Step,
+  type StepReply,
+  type Storage,
+} from "../storage/contract.ts";
+import type { Running } from "./run.ts";
+import type { Settler } from "./settler.ts";
+
+/** At most so many commits, and so many claims, in one step: it keeps the storage's answer times short. */
+const MAX_BATCH = 250;
+
+/** Two steps under way keep both the storage and this process busy. */
+const LANES = 2;
+
+const log = getLogger(["docket", "worker"]);
+
+/** What a {@linkcode Fetcher} needs. */
+export interface FetcherOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly consumer: string;
+  readonly concurrency: number;
+  readonly maxDeliveries: number;
+  readonly minimumCheckInterval: Millis;
+  readonly reconnectionDelay: Millis;
+  readonly running: Running;
+  /** Starts a claimed task; never throws, never waits. */
+  readonly start: (claim: Claim) => void;
+  /** Gives back a claimed task that will not be started. */
+  readonly release: (claim: Claim) => void;
+  /** Ends all calls, whatever becomes of them. */
+  readonly end: AbortSignal;
+}
+
+interface Lane {
+  readonly number: number;
+  call: number;
+  busy: boolean;
+}
+
+/**
+ * Keeps one or two steps under way while there is something to commit or to claim; otherwise blocks until something
+ * comes. It never reads more than there is room for, and never waits for a batch to fill.
+ */
+export class Fetcher {
+  readonly #options: FetcherOptions;
+  readonly #settler: Settler;
+  readonly #lanes: readonly Lane[];
+  readonly #perLane: number;
+  readonly #backoff: Backoff;
+  readonly #stopWaiting = new AbortController();
+  /** Where the next step reads; `undefined` when nothing was there and only a wait can tell. */
+  #cursor: string | undefined = NEW;
+  #readingOwn = false;
+  #wanted = 0;
+  #setAside = 0;
+  #waiting = false;
+  #planned = false;
+  #draining = false;
+  #onQuiet: (() => void)[] = [];
+
+  constructor(options: FetcherOptions, settler: Settler) {
+    this.#options = options;
+    this.#settler = settler;
+    const lanes = Math.min(LANES, options.concurrency);
+    this.#lanes = Array.from({ length: lanes }, (_, number) => ({ number, call: 0, busy: false }));
+    this.#perLane = Math.min(MAX_BATCH, Math.ceil(options.concurrency / lanes));
+    this.#backoff = new Backoff(50, options.reconnectionDelay);
+  }
+
+  /** How many more tasks may be claimed now. */
+  get room(): number {
+    return this.#options.running.room - this.#wanted - this.#setAside;
+  }
+
+  /** Whether nothing is under way and nothing is left to commit. */
+  get quiet(): boolean {
+    return !this.#planned && this.#settler.empty && this.#lanes.every(({ busy }) => !busy);
+  }
+
+  /** Keeps room for claims that are made elsewhere. */
+  reserve(room: number): void {
+    this.#wanted += room;
+  }
+
+  /** Gives room back. */
+  unreserve(room: number): void {
+    this.#wanted -= room;
+  }
+
+  /** Something finished, or there is room again. All that finishes in one turn of the event loop goes together. */
+  poke(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    setImmediate(() => {
+      this.#planned = false;
+      this.#pump();
+    });
+  }
+
+  /** Claims nothing more; what a wait has set aside already is given back. */
+  drain(): void {
+    this.#draining = true;
+    this.#cursor = undefined;
+    this.#stopWaiting.abort();
+    if (!this.#waiting) this.#takeBackOwn();
+  }
+
+  /** Resolves when everything is committed and nothing is under way. */
+  whenQuiet(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onQuiet.push(resolve);
+      this.poke();
+    });
+  }
+
+  #takeBackOwn(): void {
+    this.#cursor = OWN;
+    this.poke();
+  }
+
+  #pump(): void {
+    if (this.#options.end.aborted) return this.#tellQuiet();
+    for (const lane of this.#lanes) {
+      if (lane.busy) continue;
+      const commits = this.#settler.take(MAX_BATCH);
+      // A step goes anyway: it may as well look for work, instead of a wait and another step.
+      if (commits.length > 0 && !this.#waiting && !this.#draining) this.#cursor ??= NEW;
+      const want = this.#want();
+      if (commits.length === 0 && want === 0) break;
+      void this.#step(lane, commits, want);
+    }
+    if (this.#cursor === undefined && !this.#waiting && !this.#draining && this.room > 0) {
+      void this.#wait();
+    }
+    this.#tellQuiet();
+  }
+
+  #want(): number {
+    if (this.#cursor === undefined || this.#readingOwn) return 0;
+    if (this.#draining) return MAX_BATCH; // only what is this consumer's already, to give it back
+    return Math.max(0, Math.min(this.room, this.#perLane));
+  }
+
+  async #step(lane: Lane, commits: readonly Commit[], want: number): Promise<void> {
+    const { consumer, maxDeliveries, end } = this.#options;
+    const from = want > 0 ? this.#cursor! : NEW;
+    const step: Step = {
+      consumer,
+      lane: lane.number,
+      call: ++lane.call,
+      token: randomId(),
+      commits,
+      want,
+      from,
+      maxDeliveries,
+    };
+    lane.busy = true;
+    this.#wanted += want;
+    if (from !== NEW) this.#readingOwn = true;
+    const reply = await this.#send(step);
+    lane.busy = false;
+    this.#wanted -= want;
+    if (from !== NEW) this.#readingOwn = false;
+    if (!reply || end.aborted) return this.#tellQuiet();
+    this.#settler.confirm(commits, reply.committed);
+    for (const claim of reply.claims) this.#take(claim, step.token);
+    if (want > 0) this.#advance(from, reply);
+    this.#pump();
+  }
+
+  /** The same step again until its outcome is known: what it commits must not be lost, nor decided twice. */
+  async #send(step: Step): Promise<StepReply | undefined> {
+    const { storage, clock, end } = this.#options;
+    while (!end.aborted) {
+      try {
+        const reply = await storage.step(step, { signal: end });
+        this.#backoff.reset();
+        return reply;
+      } catch (error) {
+        if (end.aborted) return undefined;
+        log.error("Cannot claim and settle: {reason}; trying again", { reason: messageOf(error) });
+        await sleep(clock, this.#backoff.next(), end);
+      }
+    }
+  }
+
+  #take(claim: Claim, token: string): void {
+    const { running, start, release } = this.#options;
+    // Under another token it is a claim from before: run it, unless it runs here already (invariant 34).
+    if (claim.token !== token && running.has(claim.key, claim.token)) return;
+    if (this.#draining) release(claim);
+    else start(claim);
+  }
+
+  #advance(from: string, { more, cursor, claims }: StepReply): void {
+    if (this.#draining) {
+      if (from !== NEW) this.#cursor = more ? cursor : undefined;
+    } else if (from === NEW) this.#cursor = more ? NEW : undefined;
+    else if (more) this.#cursor = cursor;
+    else this.#cursor = claims.length > 1 ? NEW : undefined; // a burst: there may be more than was set aside
+  }
+
+  async #wait(): Promise<void> {
+    const { storage, clock, consumer, minimumCheckInterval } = this.#options;
+    const { signal } = this.#stopWaiting;
+    this.#waiting = true;
+    this.#setAside = Math.min(this.room, MAX_BATCH);
+    try {
+      const from = await storage.wait(consumer, this.#setAside, minimumCheckInterval, { signal });
+      if (!this.#draining) this.#cursor = from;
+      this.#backoff.reset();
+    } catch (error) {
+      if (!signal.aborted) {
+        log.warn("Cannot wait for work: {reason}; trying again", { reason: messageOf(error) });
+        await sleep(clock, this.#backoff.next(), signal);
+      }
+    }
+    this.#waiting = false;
+    this.#setAside = 0;
+    if (this.#draining) this.#takeBackOwn();
+    else this.#pump();
+  }
+
+  #tellQuiet(): void {
+    if (this.#onQuiet.length === 0) return;
+    const settled = this.quiet && !this.#waiting && this.#cursor === undefined;
+    if (!settled && !this.#options.end.aborted) return;
+    const callbacks = this.#onQuiet;
+    this.#onQuiet = [];
+    for (const callback of callbacks) callback();
+  }
+}

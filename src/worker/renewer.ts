@@ -1,0 +1,91 @@
+/**
+ * Keeps the leases of what runs here, and learns what is to be cancelled.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { type Clock, type Millis, sleep } from "../base/clock.ts";
+import { CancelledError, LeaseLostError, messageOf } from "../base/errors.ts";
+import type { Storage } from "../storage/contract.ts";
+import type { Run, Running } from "./run.ts";
+
+/** Leases are renewed four times as often as they would run out (invariant 30). */
+const RENEWALS_PER_LEASE = 4;
+
+/** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
+const DOUBTFUL = 0.8;
+
+const log = getLogger(["docket", "worker"]);
+
+/** What a {@linkcode Renewer} needs. */
+export interface RenewerOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly consumer: string;
+  readonly lease: Millis;
+  readonly running: Running;
+}
+
+/** Renews on a timer of its own, also while the worker drains and while it reconnects. */
+export class Renewer {
+  readonly #options: RenewerOptions;
+  #underWay = false;
+
+  constructor(options: RenewerOptions) {
+    this.#options = options;
+  }
+
+  /** Renews until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, lease, running } = this.#options;
+    while (!signal.aborted) {
+      await sleep(clock, lease / RENEWALS_PER_LEASE, signal);
+      if (signal.aborted || running.size === 0) continue;
+      // After a stall the renewal goes first: the lease may still be ours.
+      if (!this.#underWay) void this.#renew(signal);
+      this.#giveUpDoubtful();
+    }
+  }
+
+  /** A running task is to be cancelled: faster than the next renewal, which tells the same. */
+  cancel(key: string, generation: string): void {
+    for (const run of this.#options.running) {
+      if (run.claim.key === key && run.claim.generation === generation) cancel(run);
+    }
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { storage, clock, consumer, running } = this.#options;
+    const runs = [...running];
+    const sentAt = clock.monotonic();
+    this.#underWay = true;
+    try {
+      const renewals = await storage.renew(consumer, runs.map(({ claim }) => claim), { signal });
+      for (let i = 0; i < runs.length; i++) {
+        if (renewals[i] === "lost") lose(runs[i]);
+        else runs[i].renewedAt = sentAt;
+        if (renewals[i] === "cancel") cancel(runs[i]);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn("Cannot renew leases: {reason}; trying again", { reason: messageOf(error) });
+    } finally {
+      this.#underWay = false;
+    }
+  }
+
+  #giveUpDoubtful(): void {
+    const { clock, lease, running } = this.#options;
+    const doubtful = clock.monotonic() - DOUBTFUL * lease;
+    for (const run of running) if (run.renewedAt < doubtful) lose(run);
+  }
+}
+
+function lose(run: Run): void {
+  run.abort(new LeaseLostError("The worker lost its lease: another may run this task now"));
+}
+
+function cancel(run: Run): void {
+  run.abort(new CancelledError("The task was cancelled"));
+}

@@ -1,0 +1,109 @@
+/**
+ * One execution while a worker runs it.
+ *
+ * @module
+ */
+
+import type { Millis } from "../base/clock.ts";
+import type { DocketError } from "../base/errors.ts";
+import type { Claim } from "../storage/contract.ts";
+
+/** A claimed task, from its claim to its settlement. */
+export class Run {
+  readonly claim: Claim;
+  /** Until when, on the monotonic clock, the lease was surely not taken over, less its length. */
+  renewedAt: Millis;
+  /** Whether it was settled already, or is nobody's any more: what its handler still does changes nothing. */
+  over = false;
+  #controller?: AbortController;
+  #reason?: DocketError;
+  #abandon?: (reason: DocketError) => void;
+
+  constructor(claim: Claim, renewedAt: Millis) {
+    this.claim = claim;
+    this.renewedAt = renewedAt;
+  }
+
+  /** Why its signal aborted, if it did. The first reason stays. */
+  get reason(): DocketError | undefined {
+    return this.#reason;
+  }
+
+  /** The signal of its handler, made when somebody looks: most handlers never do. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Asks the handler to stop. */
+  abort(reason: DocketError): void {
+    if (this.#reason) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  /** Asks the handler to stop, and does not rely on it. */
+  abandon(reason: DocketError): void {
+    this.abort(reason);
+    this.#abandon?.(reason);
+  }
+
+  /** Resolves when the run is abandoned. */
+  abandoned(): Promise<DocketError> {
+    return new Promise((resolve) => this.#abandon = resolve);
+  }
+}
+
+/** What runs here now, and how much room there is. */
+export class Running implements Iterable<Run> {
+  readonly #runs = new Set<Run>();
+  readonly #concurrency: number;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
+  }
+
+  /** How many more may run. */
+  get room(): number {
+    return this.#concurrency - this.#runs.size;
+  }
+
+  /** How many run. */
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  add(run: Run): void {
+    this.#runs.add(run);
+  }
+
+  delete(run: Run): void {
+    this.#runs.delete(run);
+    if (this.#runs.size > 0 || this.#onEmpty.length === 0) return;
+    const callbacks = this.#onEmpty;
+    this.#onEmpty = [];
+    for (const callback of callbacks) callback();
+  }
+
+  /** Whether this very claim runs here (invariant 34). */
+  has(key: string, token: string): boolean {
+    for (const { claim } of this.#runs) {
+      if (claim.token === token && claim.key === key) return true;
+    }
+    return false;
+  }
+
+  /** Resolves when nothing runs. */
+  empty(): Promise<void> {
+    if (this.#runs.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  [Symbol.iterator](): Iterator<Run> {
+    return this.#runs.values();
+  }
+}

@@ -1,0 +1,363 @@
+/**
+ * The worker: claims tasks and runs them.
+ *
+ * @module
+ */
+
+import { hostname } from "node:os";
+import { pid } from "node:process";
+import { getLogger } from "@logtape/logtape";
+import { type Millis, sleep } from "../base/clock.ts";
+import { type DurationLike, toMillis } from "../base/duration.ts";
+import { messageOf } from "../base/errors.ts";
+import { randomId } from "../base/ids.ts";
+import type { Docket } from "../docket/docket.ts";
+import { type Internals, internalsOf } from "../docket/internals.ts";
+import { Fetcher } from "./fetcher.ts";
+import { Reclaimer } from "./reclaimer.ts";
+import { Renewer } from "./renewer.ts";
+import { Running } from "./run.ts";
+import { Runner } from "./runner.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Settler } from "./settler.ts";
+
+/** Options of a {@linkcode Worker}. */
+export interface WorkerOptions {
+  /**
+   * A label for people; several workers may share one.
+   *
+   * @default host and process id, such as "web-1#4711"
+   */
+  readonly name?: string;
+  /**
+   * How many tasks run at once.
+   *
+   * @default 10
+   */
+  readonly concurrency?: number;
+  /**
+   * The lease: how long after a worker's death its tasks are given to others. It is renewed while a task runs, so it need
+   * not exceed the longest task. Give all workers of a docket the same: each judges the leases of the others by its own.
+   *
+   * @default 30 seconds
+   */
+  readonly redeliveryTimeout?: DurationLike;
+  /**
+   * The longest pause before a call that failed is tried again; pauses grow up to it, with jitter.
+   *
+   * @default 5 seconds
+   */
+  readonly reconnectionDelay?: DurationLike;
+  /**
+   * How long one blocking read lasts at most.
+   *
+   * @default 1 second
+   */
+  readonly minimumCheckInterval?: DurationLike;
+  /**
+   * Tasks that are due within this of each other are queued together.
+   *
+   * @default 2 milliseconds
+   */
+  readonly schedulingResolution?: DurationLike;
+  /**
+   * A task that was handed out so often without ever being settled is parked as dead.
+   *
+   * @default 5
+   */
+  readonly maxDeliveries?: number;
+  /**
+   * How long running tasks may go on when the worker stops. Then their signals abort, and what is not finished is given
+   * back, nothing charged.
+   *
+   * @default 25 seconds
+   */
+  readonly gracePeriod?: DurationLike;
+}
+
+/** Options of {@linkcode Worker.runForever} and {@linkcode Worker.runUntilFinished}. */
+export interface RunOptions {
+  /** Drains the worker: running tasks finish, nothing new is claimed, and the promise resolves. */
+  readonly signal?: AbortSignal;
+}
+
+/** When running tasks were asked to stop, they have this long to do so before they are given back. */
+const CLEAN_UP: Millis = 1_000;
+
+/** With the storage away, stopping does not wait longer than this for what is still to be settled. */
+const LAST_CALL: Millis = 5_000;
+
+const log = getLogger(["docket", "worker"]);
+
+/**
+ * Runs the tasks of a docket, any number of workers side by side. No task is lost when one dies: its tasks are given to
+ * others once its lease is over, and what the dead one might still write counts for nothing.
+ *
+ * @example
+ * ```ts
+ * import { Docket, Worker } from "@docket/docket";
+ *
+ * function add(a: number, b: number): number {
+ *   return a + b;
+ * }
+ *
+ * await using docket = await Docket.connect({ url: "memory://worker-example" });
+ * const execution = await docket.add(add)(2, 3);
+ *
+ * await using worker = new Worker(docket, { concurrency: 50 });
+ * await worker.runUntilFinished();
+ * console.assert(await execution.result() === 5);
+ * ```
+ */
+export class Worker implements AsyncDisposable {
+  /** A label for people. */
+  readonly name: string;
+  readonly #docket: Docket;
+  readonly #internals: Internals;
+  readonly #concurrency: number;
+  readonly #lease: Millis;
+  readonly #reconnectionDelay: Millis;
+  readonly #minimumCheckInterval: Millis;
+  readonly #schedulingResolution: Millis;
+  readonly #maxDeliveries: number;
+  readonly #gracePeriod: Millis;
+  readonly #close = new AbortController();
+  #work?: Promise<void>;
+
+  /**
+   * @throws {RangeError} When an option is out of range.
+   * @throws {TypeError} When an option is of the wrong kind.
+   */
+  constructor(docket: Docket, options: WorkerOptions = {}) {
+    this.#docket = docket;
+    this.#internals = internalsOf(docket);
+    this.name = validateName(options.name ?? defaultName());
+    this.#concurrency = wholeNumber("concurrency", options.concurrency ?? 10);
+    this.#maxDeliveries = wholeNumber("maxDeliveries", options.maxDeliveries ?? 5);
+    this.#lease = atLeast("redeliveryTimeout", options.redeliveryTimeout ?? 30_000, 10);
+    this.#reconnectionDelay = atLeast("reconnectionDelay", options.reconnectionDelay ?? 5_000, 1);
+    this.#minimumCheckInterval = atLeast(
+      "minimumCheckInterval",
+      options.minimumCheckInterval ?? 1_000,
+      1,
+    );
+    this.#schedulingResolution = toMillis(
+      "schedulingResolution",
+      options.schedulingResolution ?? 2,
+    );
+    this.#gracePeriod = toMillis("gracePeriod", options.gracePeriod ?? 25_000);
+    this.#internals.workers.add(this);
+  }
+
+  /**
+   * Runs tasks until the signal aborts or the worker is closed. Then it drains, and resolves.
+   *
+   * @throws {TypeError} When this worker runs already, or was closed.
+   */
+  runForever({ signal }: RunOptions = {}): Promise<void> {
+    return this.#start(signal, () => new Promise(() => {}));
+  }
+
+  /**
+   * Runs tasks until the docket, and not just this worker, has nothing left to run, however far away that is.
+   *
+   * @throws {TypeError} When this worker runs already, or was closed.
+   */
+  runUntilFinished({ signal }: RunOptions = {}): Promise<void> {
+    return this.#start(signal, (parts, stop) => this.#finished(parts, stop));
+  }
+
+  /** Stops: running tasks have the grace period to finish. Returns always, whatever the storage does. */
+  async close(): Promise<void> {
+    this.#internals.workers.delete(this);
+    this.#close.abort();
+    await this.#work?.catch(() => {}); // whoever started it hears of it
+  }
+
+  /** {@linkcode Worker.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #start(
+    signal: AbortSignal | undefined,
+    finished: (parts: Parts, stop: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    if (this.#close.signal.aborted) {
+      return Promise.reject(new TypeError("Cannot run a worker that was closed: make another"));
+    }
+    if (this.#work) {
+      return Promise.reject(new TypeError("Cannot run a worker that runs already: make another"));
+    }
+    return this.#work = this.#run(signal, finished).finally(() => this.#work = undefined);
+  }
+
+  async #run(
+    signal: AbortSignal | undefined,
+    finished: (parts: Parts, stop: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const stop = new AbortController(); // nothing new is claimed
+    const end = new AbortController(); // every call is over
+    const halt = () => stop.abort();
+    if (signal?.aborted || this.#close.signal.aborted) halt();
+    signal?.addEventListener("abort", halt);
+    this.#close.signal.addEventListener("abort", halt);
+    const parts = this.#assemble(end.signal);
+    const actors = this.#startActors(parts, stop.signal, end.signal);
+    try {
+      await Promise.race([finished(parts, stop.signal), whenAborted(stop.signal)]);
+    } finally {
+      halt();
+      await this.#drain(parts);
+      end.abort();
+      await Promise.all(actors);
+      signal?.removeEventListener("abort", halt);
+      this.#close.signal.removeEventListener("abort", halt);
+    }
+  }
+
+  #assemble(end: AbortSignal): Parts {
+    const { storage, clock } = this.#internals;
+    const consumer = `${this.name}~${randomId()}`; // the name is a label, this an identity (invariant 76)
+    const running = new Running(this.#concurrency);
+    const settler = new Settler(() => fetcher.poke());
+    const runner = new Runner(this.#docket, this, running, settler);
+    const start = (claim: Parameters<Runner["run"]>[0]) => void runner.run(claim);
+    const shared = { storage, clock, consumer, running, start };
+    const maxDeliveries = this.#maxDeliveries;
+    const reconnectionDelay = this.#reconnectionDelay;
+    const fetcher: Fetcher = new Fetcher({
+      ...shared,
+      concurrency: this.#concurrency,
+      maxDeliveries,
+      minimumCheckInterval: this.#minimumCheckInterval,
+      reconnectionDelay,
+      release: (claim) => runner.release(claim),
+      end,
+    }, settler);
+    const lease = this.#lease;
+    return {
+      consumer,
+      running,
+      runner,
+      fetcher,
+      renewer: new Renewer({ ...shared, lease }),
+      reclaimer: new Reclaimer({ ...shared, lease, maxDeliveries, room: fetcher }),
+      scheduler: new Scheduler({
+        storage,
+        clock,
+        resolution: this.#schedulingResolution,
+        reconnectionDelay,
+      }),
+    };
+  }
+
+  #startActors(
+    { fetcher, scheduler, renewer, reclaimer }: Parts,
+    stop: AbortSignal,
+    end: AbortSignal,
+  ): readonly Promise<void>[] {
+    const listening = this.#internals.storage.listen((notice) => {
+      if (notice.kind === "due") scheduler.hear(notice.in);
+      else renewer.cancel(notice.key, notice.generation);
+    }, { signal: end }).catch((error) => {
+      // Hints only: polls and renewals find the same, later.
+      if (!end.aborted) log.warn("Cannot listen for hints: {reason}", { reason: messageOf(error) });
+    });
+    fetcher.poke();
+    return [listening, scheduler.run(stop), renewer.run(end), reclaimer.run(stop)];
+  }
+
+  /** Resolves when nothing is left, here or elsewhere. */
+  async #finished({ running, fetcher }: Parts, stop: AbortSignal): Promise<void> {
+    const { storage, clock } = this.#internals;
+    let pause = 1;
+    while (!stop.aborted) {
+      await Promise.race([running.empty(), whenAborted(stop)]);
+      if (fetcher.quiet && running.size === 0) {
+        try {
+          if (await storage.count({ signal: stop }) === 0) return;
+        } catch (error) {
+          if (stop.aborted) return;
+          log.warn("Cannot tell whether all is done: {reason}", { reason: messageOf(error) });
+        }
+        pause = Math.min(pause * 2, 250); // others may run the rest, or it is due later
+      } else {
+        pause = 1;
+      }
+      await sleep(clock, pause, stop);
+    }
+  }
+
+  async #drain({ consumer, running, runner, fetcher }: Parts): Promise<void> {
+    const { storage } = this.#internals;
+    fetcher.drain();
+    await this.#atMost(this.#gracePeriod, running.empty());
+    if (running.size > 0) {
+      runner.shutDown();
+      await this.#atMost(CLEAN_UP, running.empty());
+      runner.abandonAll();
+    }
+    const patience = new AbortController();
+    await this.#atMost(
+      LAST_CALL,
+      fetcher.whenQuiet().then(() => storage.retire(consumer, { signal: patience.signal })).catch(
+        (error) => log.warn("Cannot sign off: {reason}", { reason: messageOf(error) }),
+      ),
+    );
+    patience.abort();
+  }
+
+  async #atMost(span: Millis, work: Promise<unknown>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work, sleep(this.#internals.clock, span, done.signal)]);
+    done.abort();
+  }
+}
+
+/** What a running worker consists of. */
+interface Parts {
+  readonly consumer: string;
+  readonly running: Running;
+  readonly runner: Runner;
+  readonly fetcher: Fetcher;
+  readonly scheduler: Scheduler;
+  readonly renewer: Renewer;
+  readonly reclaimer: Reclaimer;
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function defaultName(): string {
+  try {
+    return `${hostname()}#${pid}`;
+  } catch {
+    return `worker#${pid}`; // without the permission to ask for the host's name
+  }
+}
+
+function validateName(name: string): string {
+  // deno-lint-ignore no-control-regex -- a name is shown in terminals and stored between bars
+  if (typeof name === "string" && /^[^\x00-\x1f\x7f|~]{1,128}$/.test(name)) return name;
+  throw new TypeError(
+    `Cannot use ${
+      JSON.stringify(name)
+    } as a worker's name: give 1 to 128 characters without "|", "~" and controls`,
+  );
+}
+
+function wholeNumber(option: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new RangeError(`Cannot use ${value} for "${option}": it must be a whole number from 1`);
+}
+
+function atLeast(option: string, value: DurationLike, least: Millis): Millis {
+  const millis = toMillis(option, value);
+  if (millis >= least) return millis;
+  throw new RangeError(`Cannot use ${millis} ms for "${option}": it must be at least ${least} ms`);
+}
