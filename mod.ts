@@ -51,9 +51,8 @@ export {
 export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
 export { type RunOptions, Worker, type WorkerOptions } from "./src/worker/worker.ts";
 
-export type { Logger } from "@logtape/logtape";
 export {
-  accepts,
+  type accepts,
   type AnyDependency,
   type Close,
   type ContextName,
@@ -63,9 +62,10 @@ export {
   type Failure,
   type Fits,
   type Resolved,
-  resolved,
+  type resolved,
   type Scope,
   type TaskContext,
+  type TaskLogger,
 } from "./src/dependencies/dependency.ts";
 export { Depends, type Given } from "./src/dependencies/depends.ts";
 export type { Replacement } from "./src/dependencies/resolve.ts";

@@ -8,15 +8,21 @@ import type { Millis } from "./clock.ts";
 
 /** A span of time as an object. At least one field; whole or fractional, never negative. */
 export interface DurationFields {
+  /** Of 24 hours each. */
   readonly days?: number;
+  /** Of 60 minutes each. */
   readonly hours?: number;
+  /** Of 60 seconds each. */
   readonly minutes?: number;
+  /** Of 1,000 milliseconds each. */
   readonly seconds?: number;
+  /** Fractions are kept. */
   readonly milliseconds?: number;
 }
 
 /** The part of `Temporal.Duration` that is used. */
 export interface TemporalDuration {
+  /** The whole span in milliseconds. */
   total(unit: "milliseconds"): number;
 }
 

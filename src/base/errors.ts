@@ -30,17 +30,22 @@ export abstract class DocketError extends Error {
 
 /** The storage did not answer, or refused the connection. After an add, the task may exist. */
 export class ConnectionError extends DocketError {
+  /** `"ConnectionError"`. */
   override readonly name = "ConnectionError";
+  /** `"CONNECTION"`. */
   override readonly code = "CONNECTION";
 }
 
 /** A value cannot be carried: `path` says where it stands, such as `args[0].user.save`. */
 export class SerializationError extends DocketError {
+  /** `"SerializationError"`. */
   override readonly name = "SerializationError";
+  /** `"SERIALIZATION"`. */
   override readonly code = "SERIALIZATION";
   /** Where the value stands. */
   readonly path: string;
 
+  /** Keeps where the value stands. */
   constructor(message: string, path: string, options?: ErrorOptions) {
     super(message, options);
     this.path = path;
@@ -49,13 +54,16 @@ export class SerializationError extends DocketError {
 
 /** Arguments are larger than `maxPayloadBytes`; nothing was written. */
 export class PayloadTooLargeError extends DocketError {
+  /** `"PayloadTooLargeError"`. */
   override readonly name = "PayloadTooLargeError";
+  /** `"PAYLOAD_TOO_LARGE"`. */
   override readonly code = "PAYLOAD_TOO_LARGE";
   /** How large the encoded payload is. */
   readonly bytes: number;
   /** How large it may be. */
   readonly limit: number;
 
+  /** Keeps both sizes. */
   constructor(message: string, bytes: number, limit: number) {
     super(message);
     this.bytes = bytes;
@@ -65,17 +73,22 @@ export class PayloadTooLargeError extends DocketError {
 
 /** The storage has no memory left; nothing was written. Workers still drain. */
 export class StorageFullError extends DocketError {
+  /** `"StorageFullError"`. */
   override readonly name = "StorageFullError";
+  /** `"STORAGE_FULL"`. */
   override readonly code = "STORAGE_FULL";
 }
 
 /** `result()` of an execution that failed or was parked as dead; `cause` is the task's error. */
 export class ExecutionFailedError extends DocketError {
+  /** `"ExecutionFailedError"`. */
   override readonly name = "ExecutionFailedError";
+  /** `"EXECUTION_FAILED"`. */
   override readonly code = "EXECUTION_FAILED";
   /** The key of the execution. */
   readonly key: string;
 
+  /** Keeps the key; the `cause` in the options is what the task threw. */
   constructor(message: string, key: string, options?: ErrorOptions) {
     super(message, options);
     this.key = key;
@@ -87,13 +100,16 @@ export type CancelReason = "cancelled" | "replaced" | "struck" | "dropped" | "cl
 
 /** `result()` of an execution that was cancelled; `reason` says by what. */
 export class ExecutionCancelledError extends DocketError {
+  /** `"ExecutionCancelledError"`. */
   override readonly name = "ExecutionCancelledError";
+  /** `"EXECUTION_CANCELLED"`. */
   override readonly code = "EXECUTION_CANCELLED";
   /** The key of the execution. */
   readonly key: string;
   /** What ended it. */
   readonly reason: CancelReason;
 
+  /** Keeps the key and what ended the execution. */
   constructor(message: string, key: string, reason: CancelReason) {
     super(message);
     this.key = key;
@@ -103,11 +119,14 @@ export class ExecutionCancelledError extends DocketError {
 
 /** The record of an execution is gone: its time to live is over, or a later run of the key overwrote it. */
 export class ExecutionExpiredError extends DocketError {
+  /** `"ExecutionExpiredError"`. */
   override readonly name = "ExecutionExpiredError";
+  /** `"EXECUTION_EXPIRED"`. */
   override readonly code = "EXECUTION_EXPIRED";
   /** The key of the execution. */
   readonly key: string;
 
+  /** Keeps the key. */
   constructor(message: string, key: string) {
     super(message);
     this.key = key;
@@ -116,11 +135,14 @@ export class ExecutionExpiredError extends DocketError {
 
 /** `result({ timeout })` waited long enough; the execution goes on. */
 export class ResultTimeoutError extends DocketError {
+  /** `"ResultTimeoutError"`. */
   override readonly name = "ResultTimeoutError";
+  /** `"RESULT_TIMEOUT"`. */
   override readonly code = "RESULT_TIMEOUT";
   /** The key of the execution. */
   readonly key: string;
 
+  /** Keeps the key. */
   constructor(message: string, key: string) {
     super(message);
     this.key = key;
@@ -129,31 +151,41 @@ export class ResultTimeoutError extends DocketError {
 
 /** A task ran longer than its `Timeout`; also the reason of its signal. */
 export class TimeoutError extends DocketError {
+  /** `"TimeoutError"`. */
   override readonly name = "TimeoutError";
+  /** `"TIMEOUT"`. */
   override readonly code = "TIMEOUT";
 }
 
 /** A running task was asked to stop; the reason of its signal. */
 export class CancelledError extends DocketError {
+  /** `"CancelledError"`. */
   override readonly name = "CancelledError";
+  /** `"CANCELLED"`. */
   override readonly code = "CANCELLED";
 }
 
 /** The worker lost its lease on a task, and another may run it; the reason of its signal. */
 export class LeaseLostError extends DocketError {
+  /** `"LeaseLostError"`. */
   override readonly name = "LeaseLostError";
+  /** `"LEASE_LOST"`. */
   override readonly code = "LEASE_LOST";
 }
 
 /** The worker is stopping and its grace period is over; the reason of a running task's signal. */
 export class ShutdownError extends DocketError {
+  /** `"ShutdownError"`. */
   override readonly name = "ShutdownError";
+  /** `"SHUTDOWN"`. */
   override readonly code = "SHUTDOWN";
 }
 
 /** Thrown by a task that must not be tried again, whatever its `Retry` says. */
 export class NonRetryableError extends DocketError {
+  /** `"NonRetryableError"`. */
   override readonly name = "NonRetryableError";
+  /** `"NON_RETRYABLE"`. */
   override readonly code = "NON_RETRYABLE";
 }
 
@@ -167,11 +199,14 @@ export interface DependencyFailure {
 
 /** Dependencies of a task could not be opened or disposed; `failures` lists every one. */
 export class DependencyError extends DocketError {
+  /** `"DependencyError"`. */
   override readonly name = "DependencyError";
+  /** `"DEPENDENCY"`. */
   override readonly code = "DEPENDENCY";
   /** Every dependency that failed, in the order of the record. */
   readonly failures: readonly DependencyFailure[];
 
+  /** Keeps every failure; the first is the `cause`. */
   constructor(message: string, failures: readonly DependencyFailure[]) {
     super(message, { cause: failures[0]?.error });
     this.failures = failures;
@@ -180,7 +215,9 @@ export class DependencyError extends DocketError {
 
 /** Stored data or a reply has a form that this version does not know. */
 export class ProtocolError extends DocketError {
+  /** `"ProtocolError"`. */
   override readonly name = "ProtocolError";
+  /** `"PROTOCOL"`. */
   override readonly code = "PROTOCOL";
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Docket } from "../docket/docket.ts";
@@ -35,7 +34,26 @@ export interface TaskContext {
    */
   readonly signal: AbortSignal;
   /** A logger that carries docket, worker, task, key and attempt. */
-  readonly log: Logger;
+  readonly log: TaskLogger;
+}
+
+/**
+ * Writes to the program's log; silent until the program configures LogTape, whose `Logger` this is. Properties fill the
+ * placeholders of the message: `log.info("Sent {count} letters", { count })`.
+ */
+export interface TaskLogger {
+  /** The finest steps. */
+  trace(message: string, properties?: Record<string, unknown>): void;
+  /** What helps to find a mistake. */
+  debug(message: string, properties?: Record<string, unknown>): void;
+  /** What an operator may want to know. */
+  info(message: string, properties?: Record<string, unknown>): void;
+  /** What went wrong and was dealt with. */
+  warn(message: string, properties?: Record<string, unknown>): void;
+  /** What failed. */
+  error(message: string, properties?: Record<string, unknown>): void;
+  /** What the program does not survive. */
+  fatal(message: string, properties?: Record<string, unknown>): void;
 }
 
 /** Names that a record of dependencies may not use: they are the context's, now or in a coming version. */

@@ -58,10 +58,12 @@ export interface ExponentialRetryOptions extends Omit<RetryOptions, "delay"> {
 
 /** Tells the worker when to try again; thrown by the handler, from {@linkcode RetryState}. */
 export class RetryRequest extends Error {
+  /** `"RetryRequest"`. */
   override readonly name = "RetryRequest";
   /** When to try again. */
   readonly due: Due;
 
+  /** Made by `retry.after()` and `retry.at()`. */
   constructor(due: Due) {
     super("The task asked to be tried again");
     this.due = due;
@@ -103,6 +105,8 @@ export class Retry extends Dependency<RetryState> {
   readonly #retryIf: (error: unknown) => boolean;
 
   /**
+   * Checks the options where the task is declared, not where it fails.
+   *
    * @throws {RangeError} When `attempts` is not a whole number from 1, or the delay is not valid.
    */
   constructor({ attempts = 1, delay = 0, retryIf = () => true }: RetryOptions = {}) {
@@ -175,6 +179,8 @@ export class ExponentialRetry extends Retry {
   readonly #jitter: number;
 
   /**
+   * Checks the options where the task is declared, not where it fails.
+   *
    * @throws {RangeError} When an option is out of range.
    */
   constructor(options: ExponentialRetryOptions = {}) {

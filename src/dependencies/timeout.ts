@@ -42,6 +42,8 @@ export class Timeout extends Dependency<TimeoutState> {
   readonly #after: Millis;
 
   /**
+   * Allows each attempt so much time.
+   *
    * @throws {RangeError} When the duration is zero or not valid.
    */
   constructor(after: DurationLike) {

@@ -60,8 +60,11 @@ export type Verdict =
 
 /** A task that has not ended. */
 export interface LiveTask {
+  /** What identifies the task while it lives. */
   readonly key: string;
+  /** The id of the request that made it. */
   readonly generation: string;
+  /** Where it stands: due later, waiting to be claimed, or claimed. */
   readonly state: "scheduled" | "queued" | "running";
   /** From 1; grows with each retry. */
   readonly attempt: number;
@@ -77,20 +80,27 @@ export interface LiveTask {
   readonly token?: string;
   /** Whether somebody wants it cancelled. */
   readonly cancelled: boolean;
+  /** As it was scheduled; opaque. */
   readonly body: string;
 }
 
 /** A replacement that waits for a running task to end. */
 export interface DeferredTask {
+  /** The id of the request that made it. */
   readonly generation: string;
+  /** When it is to run; now when that has passed before its turn. */
   readonly due: Due;
+  /** As it was scheduled; opaque. */
   readonly body: string;
 }
 
 /** What is left of a generation that ended. */
 export interface EndedTask {
+  /** Which generation of the key ended. */
   readonly generation: string;
+  /** How it ended. */
   readonly state: "completed" | "failed" | "cancelled" | "dead";
+  /** When it ended, on the storage's clock. */
   readonly endedAt: Millis;
   /** What the worker had to say; for a cancelled one that never ran, `""`. */
   readonly text: string;
@@ -100,14 +110,19 @@ export interface EndedTask {
 
 /** What to cancel: whatever is live under a key, or one generation of it. */
 export interface Target {
+  /** The key of the task. */
   readonly key: string;
+  /** Only this one; absent: whatever is live, and what waits for it to end. */
   readonly generation?: string;
 }
 
 /** Everything known under a key. */
 export interface Found {
+  /** The generation that has not ended. */
   readonly live?: LiveTask;
+  /** What takes its place when it ends. */
   readonly deferred?: DeferredTask;
+  /** The generation that ended last, while its record is kept. */
   readonly ended?: EndedTask;
   /** A parked task waits for a person; a later generation of its key may live beside it. */
   readonly dead?: EndedTask;
@@ -142,8 +157,11 @@ export type Settlement =
 
 /** A settlement under the token of its claim. */
 export interface Commit {
+  /** The key of the task. */
   readonly key: string;
+  /** The claim it ran under: without it the commit is fenced. */
   readonly token: string;
+  /** What is to become of it. */
   readonly settlement: Settlement;
 }
 
@@ -163,6 +181,7 @@ export interface Step {
   readonly call: number;
   /** The claim that tasks taken by this call are held under, 22 random characters. */
   readonly token: string;
+  /** What finished since the last step. */
   readonly commits: readonly Commit[];
   /** At most so many tasks. */
   readonly want: number;
@@ -174,8 +193,11 @@ export interface Step {
 
 /** A task that is now this consumer's. */
 export interface Claim extends LiveTask {
+  /** It runs, from now on. */
   readonly state: "running";
+  /** The claim to settle, renew or release it under. */
   readonly token: string;
+  /** When it was claimed, on the storage's clock. */
   readonly startedAt: Millis;
 }
 
@@ -190,23 +212,29 @@ export interface StepReply {
   readonly claims: readonly Claim[];
   /** Whether asking again at once, from `cursor`, may bring more. */
   readonly more: boolean;
+  /** Where asking again reads `from`. */
   readonly cursor: string;
 }
 
 /** Takes over tasks whose lease ran out. */
 export interface Reclaim {
+  /** Who asks: unique to one worker. */
   readonly consumer: string;
+  /** The claim that tasks taken over are held under, 22 random characters. */
   readonly token: string;
   /** Tasks whose claim was not renewed for so long, in milliseconds. */
   readonly lease: Millis;
   /** `""` at first, then the cursor of the last reply, so that long live leases do not hide dead ones (invariant 33). */
   readonly cursor: string;
+  /** At most so many tasks. */
   readonly want: number;
+  /** Past so many deliveries a task is dead instead. */
   readonly maxDeliveries: number;
 }
 
 /** The answer to a {@linkcode Reclaim}. */
 export interface ReclaimReply {
+  /** What this consumer now holds. One that bears another token than asked for was its own already. */
   readonly claims: readonly Claim[];
   /** `""` when everything was looked at. */
   readonly cursor: string;
@@ -214,7 +242,9 @@ export interface ReclaimReply {
 
 /** A claim to keep. */
 export interface Lease {
+  /** The key of the task. */
   readonly key: string;
+  /** The claim it runs under. */
   readonly token: string;
 }
 
@@ -238,8 +268,11 @@ export type Notice =
 
 /** What those who wait for results hear: the generation changed. A hint too. */
 export interface Change {
+  /** The key of the task. */
   readonly key: string;
+  /** Which generation changed. */
   readonly generation: string;
+  /** What it changed to; `"cancelling"`: it runs, and somebody wants it cancelled. */
   readonly state:
     | "queued"
     | "retried"

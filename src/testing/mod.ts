@@ -5,3 +5,4 @@
  */
 
 export { FakeClock } from "./clock.ts";
+export { conformance, type Setup, type Subject } from "./conformance/mod.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { getLogger, type Logger } from "@logtape/logtape";
-import type { TaskContext } from "../dependencies/dependency.ts";
+import { getLogger } from "@logtape/logtape";
+import type { TaskContext, TaskLogger } from "../dependencies/dependency.ts";
 import { type Docket, executionOf } from "../docket/docket.ts";
 import type { Execution } from "../docket/execution.ts";
 import type { Run } from "./run.ts";
@@ -58,7 +58,7 @@ export class RunContext implements TaskContext {
     return this.#run.signal;
   }
 
-  get log(): Logger {
+  get log(): TaskLogger {
     return getLogger(["docket", "task"]).with({
       docket: this.#docket.name,
       worker: this.#worker.name,

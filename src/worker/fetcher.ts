@@ -84,9 +84,12 @@ export class Fetcher {
     this.#backoff = new Backoff(50, options.reconnectionDelay);
   }
 
-  /** How many more tasks may be claimed now. */
+  /**
+   * How many more tasks may be claimed now, from those nobody waits for. A wait that brings as many at the same time is
+   * why {@linkcode accept} looks again.
+   */
   get room(): number {
-    return this.#options.running.room - this.#wanted - this.#setAside;
+    return this.#options.running.room - this.#wanted;
   }
 
   /** Whether nothing is under way and nothing is left to commit. */
@@ -94,14 +97,23 @@ export class Fetcher {
     return !this.#planned && this.#settler.empty && this.#lanes.every(({ busy }) => !busy);
   }
 
-  /** Keeps room for claims that are made elsewhere. */
-  reserve(room: number): void {
+  /** Keeps room for claims that are made elsewhere, until the returned function is called. */
+  reserve(room: number): () => void {
     this.#wanted += room;
+    return () => {
+      this.#wanted -= room;
+      this.poke();
+    };
   }
 
-  /** Gives room back. */
-  unreserve(room: number): void {
-    this.#wanted -= room;
+  /** Starts what was claimed under `token`, or gives it back when there is no room or the worker drains. */
+  accept(claim: Claim, token: string): void {
+    const { running, start, release } = this.#options;
+    const { key, token: held } = claim;
+    // Under another token it is a claim from before: its reply was lost, or it is here already (invariant 34).
+    if (held !== token && (running.has(key, held) || this.#settler.has(key, held))) return;
+    if (this.#draining || running.room <= 0) release(claim);
+    else start(claim);
   }
 
   /** Something finished, or there is room again. All that finishes in one turn of the event loop goes together. */
@@ -155,7 +167,7 @@ export class Fetcher {
   #want(): number {
     if (this.#cursor === undefined || this.#readingOwn) return 0;
     if (this.#draining) return MAX_BATCH; // only what is this consumer's already, to give it back
-    return Math.max(0, Math.min(this.room, this.#perLane));
+    return Math.max(0, Math.min(this.room - this.#setAside, this.#perLane));
   }
 
   async #step(lane: Lane, commits: readonly Commit[], want: number): Promise<void> {
@@ -180,7 +192,7 @@ export class Fetcher {
     if (from !== NEW) this.#readingOwn = false;
     if (!reply || end.aborted) return this.#tellQuiet();
     this.#settler.confirm(commits, reply.committed);
-    for (const claim of reply.claims) this.#take(claim, step.token);
+    for (const claim of reply.claims) this.accept(claim, step.token);
     if (want > 0) this.#advance(from, reply);
     this.#pump();
   }
@@ -199,14 +211,6 @@ export class Fetcher {
         await sleep(clock, this.#backoff.next(), end);
       }
     }
-  }
-
-  #take(claim: Claim, token: string): void {
-    const { running, start, release } = this.#options;
-    // Under another token it is a claim from before: run it, unless it runs here already (invariant 34).
-    if (claim.token !== token && running.has(claim.key, claim.token)) return;
-    if (this.#draining) release(claim);
-    else start(claim);
   }
 
   #advance(from: string, { more, cursor, claims }: StepReply): void {

@@ -9,7 +9,6 @@ import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
 import type { Claim, Storage } from "../storage/contract.ts";
-import type { Running } from "./run.ts";
 
 /** At most so many at once. */
 const MAX_RECLAIMED = 100;
@@ -19,11 +18,11 @@ const LOOKS_PER_LEASE = 4;
 
 const log = getLogger(["docket", "worker"]);
 
-/** Where claims are made room for. */
+/** Where claims find room, and are started or given back. */
 export interface Room {
   readonly room: number;
-  reserve(room: number): void;
-  unreserve(room: number): void;
+  reserve(room: number): () => void;
+  accept(claim: Claim, token: string): void;
 }
 
 /** What a {@linkcode Reclaimer} needs. */
@@ -33,9 +32,9 @@ export interface ReclaimerOptions {
   readonly consumer: string;
   readonly lease: Millis;
   readonly maxDeliveries: number;
-  readonly running: Running;
   readonly room: Room;
-  readonly start: (claim: Claim) => void;
+  /** Ends all calls, whatever becomes of them. */
+  readonly end: AbortSignal;
 }
 
 /** Looks through all leases from time to time, as far as there is room. */
@@ -48,14 +47,15 @@ export class Reclaimer {
 
   /** Looks until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, lease } = this.#options;
+    const { clock, lease, end } = this.#options;
     while (!signal.aborted) {
       // Not all workers at once: each waits a little less than it could.
       await sleep(clock, lease / LOOKS_PER_LEASE * (0.75 + Math.random() / 4), signal);
+      if (signal.aborted) return;
       try {
         await this.#look(signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (end.aborted) return;
         log.warn("Cannot look for abandoned tasks: {reason}; trying again", {
           reason: messageOf(error),
         });
@@ -65,25 +65,23 @@ export class Reclaimer {
 
   /** One pass over all leases, in bounded calls, keeping the cursor (invariant 33). */
   async #look(signal: AbortSignal): Promise<void> {
-    const { storage, consumer, lease, maxDeliveries, running, room, start } = this.#options;
+    const { storage, consumer, lease, maxDeliveries, room, end } = this.#options;
     let cursor = "";
     do {
       const want = Math.min(room.room, MAX_RECLAIMED);
       if (signal.aborted || want <= 0) return;
-      room.reserve(want);
+      const unreserve = room.reserve(want);
       try {
         const token = randomId();
+        // Under the later signal: once sent, its reply is awaited, or a drain would leave its claims behind.
         const reply = await storage.reclaim(
           { consumer, token, lease, cursor, want, maxDeliveries },
-          { signal },
+          { signal: end },
         );
         cursor = reply.cursor;
-        for (const claim of reply.claims) {
-          // A task of our own whose renewal is late comes back under its old token: it runs here (invariant 34).
-          if (claim.token === token || !running.has(claim.key, claim.token)) start(claim);
-        }
+        for (const claim of reply.claims) room.accept(claim, token);
       } finally {
-        room.unreserve(want);
+        unreserve();
       }
     } while (cursor !== "");
   }

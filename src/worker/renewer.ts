@@ -13,6 +13,9 @@ import type { Run, Running } from "./run.ts";
 /** Leases are renewed four times as often as they would run out (invariant 30). */
 const RENEWALS_PER_LEASE = 4;
 
+/** So often per lease the renewer looks whether a renewal is due, or late. */
+const LOOKS_PER_LEASE = 20;
+
 /** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
 const DOUBTFUL = 0.8;
 
@@ -39,12 +42,18 @@ export class Renewer {
   /** Renews until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, lease, running } = this.#options;
+    let renewedAt = clock.monotonic();
     while (!signal.aborted) {
-      await sleep(clock, lease / RENEWALS_PER_LEASE, signal);
-      if (signal.aborted || running.size === 0) continue;
-      // After a stall the renewal goes first: the lease may still be ours.
-      if (!this.#underWay) void this.#renew(signal);
-      this.#giveUpDoubtful();
+      await sleep(clock, lease / LOOKS_PER_LEASE, signal);
+      if (signal.aborted) return;
+      const now = clock.monotonic();
+      if (this.#underWay) {
+        this.#giveUpDoubtful();
+      } else if (now - renewedAt >= lease / RENEWALS_PER_LEASE) {
+        // After a stall the renewal goes first: only the storage knows whether the lease is still ours.
+        renewedAt = now;
+        if (running.size > 0) void this.#renew(signal);
+      }
     }
   }
 

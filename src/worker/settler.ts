@@ -13,6 +13,7 @@ const log = getLogger(["docket", "worker"]);
 /** What finished and is not settled yet. */
 export class Settler {
   readonly #onReady: () => void;
+  readonly #underWay = new Set<readonly Commit[]>();
   #outbox: Commit[] = [];
 
   /** `onReady` is called whenever there is something to take. */
@@ -31,16 +32,26 @@ export class Settler {
     this.#onReady();
   }
 
-  /** At most so many, the oldest first. */
+  /** Whether this very claim has finished here and is not settled yet (invariant 34). */
+  has(key: string, token: string): boolean {
+    for (const commits of [this.#outbox, ...this.#underWay]) {
+      if (commits.some((commit) => commit.token === token && commit.key === key)) return true;
+    }
+    return false;
+  }
+
+  /** At most so many, the oldest first. Give them to {@linkcode confirm} when the storage has answered. */
   take(most: number): readonly Commit[] {
-    if (this.#outbox.length > most) return this.#outbox.splice(0, most);
-    const commits = this.#outbox;
-    this.#outbox = [];
+    let commits = this.#outbox;
+    if (commits.length > most) commits = commits.splice(0, most);
+    else this.#outbox = [];
+    if (commits.length > 0) this.#underWay.add(commits);
     return commits;
   }
 
-  /** Tells about those that did not count: another worker has the task now. */
+  /** They are settled; tells about those that did not count: another worker has the task now. */
   confirm(commits: readonly Commit[], committed?: readonly boolean[]): void {
+    this.#underWay.delete(commits);
     if (!committed) return;
     for (let i = 0; i < commits.length; i++) {
       if (committed[i]) continue;

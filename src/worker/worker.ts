@@ -125,6 +125,8 @@ export class Worker implements AsyncDisposable {
   #work?: Promise<void>;
 
   /**
+   * Prepares a worker; it claims nothing until it is told to run. The docket closes it with itself.
+   *
    * @throws {RangeError} When an option is out of range.
    * @throws {TypeError} When an option is of the wrong kind.
    */
@@ -203,14 +205,14 @@ export class Worker implements AsyncDisposable {
     signal?.addEventListener("abort", halt);
     this.#close.signal.addEventListener("abort", halt);
     const parts = this.#assemble(end.signal);
-    const actors = this.#startActors(parts, stop.signal, end.signal);
+    const { reclaiming, actors } = this.#startActors(parts, stop.signal, end.signal);
     try {
       await Promise.race([finished(parts, stop.signal), whenAborted(stop.signal)]);
     } finally {
       halt();
-      await this.#drain(parts);
+      await this.#drain(parts, reclaiming);
       end.abort();
-      await Promise.all(actors);
+      await Promise.all([reclaiming, ...actors]);
       signal?.removeEventListener("abort", halt);
       this.#close.signal.removeEventListener("abort", halt);
     }
@@ -222,8 +224,7 @@ export class Worker implements AsyncDisposable {
     const running = new Running(this.#concurrency);
     const settler = new Settler(() => fetcher.poke());
     const runner = new Runner(this.#docket, this, running, settler);
-    const start = (claim: Parameters<Runner["run"]>[0]) => void runner.run(claim);
-    const shared = { storage, clock, consumer, running, start };
+    const shared = { storage, clock, consumer, running };
     const maxDeliveries = this.#maxDeliveries;
     const reconnectionDelay = this.#reconnectionDelay;
     const fetcher: Fetcher = new Fetcher({
@@ -232,6 +233,7 @@ export class Worker implements AsyncDisposable {
       maxDeliveries,
       minimumCheckInterval: this.#minimumCheckInterval,
       reconnectionDelay,
+      start: (claim) => void runner.run(claim),
       release: (claim) => runner.release(claim),
       end,
     }, settler);
@@ -242,7 +244,15 @@ export class Worker implements AsyncDisposable {
       runner,
       fetcher,
       renewer: new Renewer({ ...shared, lease }),
-      reclaimer: new Reclaimer({ ...shared, lease, maxDeliveries, room: fetcher }),
+      reclaimer: new Reclaimer({
+        storage,
+        clock,
+        consumer,
+        lease,
+        maxDeliveries,
+        room: fetcher,
+        end,
+      }),
       scheduler: new Scheduler({
         storage,
         clock,
@@ -256,7 +266,7 @@ export class Worker implements AsyncDisposable {
     { fetcher, scheduler, renewer, reclaimer }: Parts,
     stop: AbortSignal,
     end: AbortSignal,
-  ): readonly Promise<void>[] {
+  ): { readonly reclaiming: Promise<void>; readonly actors: readonly Promise<void>[] } {
     const listening = this.#internals.storage.listen((notice) => {
       if (notice.kind === "due") scheduler.hear(notice.in);
       else renewer.cancel(notice.key, notice.generation);
@@ -265,7 +275,10 @@ export class Worker implements AsyncDisposable {
       if (!end.aborted) log.warn("Cannot listen for hints: {reason}", { reason: messageOf(error) });
     });
     fetcher.poke();
-    return [listening, scheduler.run(stop), renewer.run(end), reclaimer.run(stop)];
+    return {
+      reclaiming: reclaimer.run(stop),
+      actors: [listening, scheduler.run(stop), renewer.run(end)],
+    };
   }
 
   /** Resolves when nothing is left, here or elsewhere. */
@@ -289,8 +302,10 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  async #drain({ consumer, running, runner, fetcher }: Parts): Promise<void> {
-    const { storage } = this.#internals;
+  async #drain(
+    { consumer, running, runner, fetcher }: Parts,
+    reclaiming: Promise<void>,
+  ): Promise<void> {
     fetcher.drain();
     await this.#atMost(this.#gracePeriod, running.empty());
     if (running.size > 0) {
@@ -301,11 +316,24 @@ export class Worker implements AsyncDisposable {
     const patience = new AbortController();
     await this.#atMost(
       LAST_CALL,
-      fetcher.whenQuiet().then(() => storage.retire(consumer, { signal: patience.signal })).catch(
-        (error) => log.warn("Cannot sign off: {reason}", { reason: messageOf(error) }),
-      ),
+      this.#signOff(consumer, fetcher, reclaiming, patience.signal),
     );
     patience.abort();
+  }
+
+  async #signOff(
+    consumer: string,
+    fetcher: Fetcher,
+    reclaiming: Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await reclaiming;
+      await fetcher.whenQuiet();
+      await this.#internals.storage.retire(consumer, { signal });
+    } catch (error) {
+      log.warn("Cannot sign off: {reason}", { reason: messageOf(error) });
+    }
   }
 
   async #atMost(span: Millis, work: Promise<unknown>): Promise<void> {

@@ -138,8 +138,9 @@ export class Client {
       this.#idle.push(connection);
       return reply;
     } catch (error) {
-      if (codeOf(error) === undefined || judge(error).kind !== "broken") this.release(connection);
-      else this.#idle.push(connection);
+      const answered = codeOf(error) !== undefined;
+      if (answered && !this.closed) this.#idle.push(connection);
+      else this.release(connection);
       throw error;
     }
   }
@@ -207,9 +208,7 @@ export class Client {
           break;
         case "again":
           if (judgement.drop) this.#commands.drop();
-          if (late || (hasty && codeOf(failure) === undefined && !isLoading(failure))) {
-            throw this.#failed(patience, failure);
-          }
+          if (late || (hasty && codeOf(failure) === undefined)) throw this.#failed(patience, failure);
           break;
         case "unknown script":
           if (late) throw this.#failed(patience, failure);
@@ -290,8 +289,4 @@ export class Client {
     this.#lost = false;
     log.info("The connection to {url} is back", { url: this.#settings.url });
   }
-}
-
-function isLoading(failure: unknown): boolean {
-  return failure instanceof Error && codeOf(failure.cause) === "LOADING";
 }
