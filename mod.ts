@@ -67,7 +67,7 @@ export {
   type TaskContext,
   type TaskLogger,
 } from "./src/dependencies/dependency.ts";
-export { Depends, type Given } from "./src/dependencies/depends.ts";
+export { Depends, type Given, type Yielded } from "./src/dependencies/depends.ts";
 export type { Replacement } from "./src/dependencies/resolve.ts";
 export {
   ExponentialRetry,

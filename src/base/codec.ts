@@ -40,7 +40,7 @@ export const defaultCodec: Codec = {
   encode(value, path = "value") {
     try {
       const rich = new Scan().isRich(value, { key: path }, 0);
-      return rich ? RICH + stringify(value, { Error: reduceError }) : JSON.stringify(value);
+      return rich ? RICH + stringify(value, REDUCERS) : JSON.stringify(value);
     } catch (error) {
       if (error instanceof SerializationError) throw error;
       // A getter or a proxy threw: the value itself is at fault.
@@ -52,7 +52,7 @@ export const defaultCodec: Codec = {
 
   decode(text) {
     try {
-      if (text.startsWith(RICH)) return parse(text.slice(RICH.length), { Error: reviveError });
+      if (text.startsWith(RICH)) return parse(text.slice(RICH.length), REVIVERS);
       return parseJson(text);
     } catch (error) {
       if (error instanceof SerializationError) throw error;
@@ -69,7 +69,8 @@ export const defaultCodec: Codec = {
 
 /** JSON as written; a `__proto__` key planted by a stranger must not wait in an object for somebody's `Object.assign`. */
 export function parseJson(text: string): unknown {
-  return /__proto__|\\u005f/i.test(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text);
+  // Any letter of the key may be hidden in an escape.
+  return /__proto__|\\u00[567]/i.test(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text);
 }
 
 interface Place {
@@ -104,14 +105,15 @@ class Scan {
   #isRichObject(value: object, place: Place, depth: number): boolean {
     if (depth >= MAX_DEPTH) throw refused(`a value more than ${MAX_DEPTH} levels deep`, place);
     if (this.#wasSeen(value)) return true; // JSON would turn one object into two, or never end
+    const prototype = Object.getPrototypeOf(value);
     if (Array.isArray(value)) {
+      if (prototype?.constructor?.name !== "Array") throw refused("a subclass of Array", place);
       let rich = false;
       for (let i = 0; i < value.length; i++) {
         if (this.isRich(value[i], { key: i, parent: place }, depth + 1)) rich = true;
       }
       return rich;
     }
-    const prototype = Object.getPrototypeOf(value);
     if (!isPlain(prototype)) return this.#isBuiltIn(value, prototype, place, depth);
     let rich = prototype === null;
     if (Object.getOwnPropertySymbols(value).length > 0) {
@@ -230,6 +232,16 @@ function reviveError({ name, message, stack, cause }: PortableError): Error {
   Object.defineProperty(error, "stack", hidden(stack));
   return error;
 }
+
+/** Only the part that is seen: the rest of its buffer is not the user's to send, and may be large or secret. */
+function reduceView(value: unknown): unknown {
+  if (!ArrayBuffer.isView(value) || value.byteLength === value.buffer.byteLength) return false;
+  return (value as Uint8Array).slice();
+}
+
+const REDUCERS = { Error: reduceError, View: reduceView };
+
+const REVIVERS = { Error: reviveError, View: (part: unknown) => part };
 
 function hidden(value: unknown): PropertyDescriptor {
   return { value, configurable: true, writable: true, enumerable: false };

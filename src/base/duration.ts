@@ -98,8 +98,11 @@ function read(option: string, value: DurationLike): Millis {
   if (typeof value === "string") return readText(option, value);
   if (typeof value === "object" && value !== null) {
     if ("total" in value && typeof value.total === "function") return value.total("milliseconds");
-    const fields = Object.entries(value as DurationFields);
-    if (fields.length > 0 && fields.every(([unit, n]) => unit in UNITS && typeof n === "number")) {
+    const fields = Object.entries(value as DurationFields).filter(([, n]) => n !== undefined);
+    const known = ([unit, n]: [string, unknown]) =>
+      Object.hasOwn(UNITS, unit) && typeof n === "number";
+    if (fields.length > 0 && fields.every(known)) {
+      if (fields.some(([, n]) => n < 0)) return NaN; // also where the sum is not negative
       return fields.reduce((sum, [unit, n]) => sum + UNITS[unit] * n, 0);
     }
   }
@@ -109,6 +112,9 @@ function read(option: string, value: DurationLike): Millis {
     } for "${option}": give milliseconds, fields such as { seconds: 5 }, or text such as "5s"`,
   );
 }
+
+const PART = /^(\d{1,15}(?:\.\d{1,9})?)(ms|[dhms])/;
+const ISO_PART = /^(\d{1,15}(?:\.\d{1,9})?)([DHMS])/;
 
 /** `1h30m`, `250ms`, and the ISO form with days and below: `P1DT2H`, `PT5M`. Read by hand, no regular expression to blow up. */
 function readText(option: string, text: string): Millis {
@@ -123,7 +129,7 @@ function readText(option: string, text: string): Millis {
       rest = rest.slice(1);
       continue;
     }
-    const match = /^(\d{1,15}(?:\.\d{1,9})?)([a-zA-Z]{1,2})/.exec(rest);
+    const match = (iso ? ISO_PART : PART).exec(rest);
     const unit = match?.[2];
     const factor = !unit
       ? undefined
@@ -131,7 +137,7 @@ function readText(option: string, text: string): Millis {
       ? SHORT[unit]
       : unit === "D" && !inTime
       ? SHORT.d
-      : inTime && "HMS".includes(unit)
+      : inTime && unit !== "D"
       ? SHORT[unit.toLowerCase()]
       : undefined;
     if (!match || factor === undefined) {
@@ -141,7 +147,7 @@ function readText(option: string, text: string): Millis {
     parts++;
     rest = rest.slice(match[0].length);
   }
-  if (parts === 0) {
+  if (parts === 0 || text.endsWith("T")) {
     throw new RangeError(`Cannot use ${quote(text)} for "${option}": it is not a duration`);
   }
   return total;

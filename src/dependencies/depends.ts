@@ -12,12 +12,11 @@ import {
   type TaskContext,
 } from "./dependency.ts";
 
-/** What a factory may give: a value, a promise of one, or a generator that yields it once and cleans up afterwards. */
-export type Given<Value> =
-  | Value
-  | Promise<Value>
-  | Generator<Value, void, void>
-  | AsyncGenerator<Value, void, void>;
+/** What a factory may give: a value, or a promise of one. */
+export type Given<Value> = Value | Promise<Value>;
+
+/** What a factory may give instead: it yields the value once, and cleans up when it is resumed. */
+export type Yielded<Value> = Generator<Value, void, void> | AsyncGenerator<Value, void, void>;
 
 /**
  * A resource opened for each execution, one however many ask for it, and closed after the handler and before the
@@ -52,16 +51,19 @@ export type Given<Value> =
 export class Depends<Value, D extends Dependencies = Record<never, never>>
   extends Dependency<Value> {
   readonly #dependencies: D;
-  readonly #factory: (context: TaskContext & Resolved<D>) => Given<Value>;
+  readonly #factory: Factory<Value, D>;
 
-  /** A resource that needs nothing but the context. */
+  // Generators apart: an object with a method of theirs, such as find(), would be taken for one.
+  /** Yields a resource that needs nothing but the context. */
+  constructor(factory: (context: TaskContext) => Yielded<Value>);
+  /** Gives a resource that needs nothing but the context. */
   constructor(factory: (context: TaskContext) => Given<Value>);
-  /** A resource that is made from others. */
+  /** Yields a resource that is made from others. */
+  constructor(dependencies: D, factory: (context: TaskContext & Resolved<D>) => Yielded<Value>);
+  /** Gives a resource that is made from others. */
   constructor(dependencies: D, factory: (context: TaskContext & Resolved<D>) => Given<Value>);
   constructor(
-    ...rest:
-      | [factory: (context: TaskContext & Resolved<D>) => Given<Value>]
-      | [dependencies: D, factory: (context: TaskContext & Resolved<D>) => Given<Value>]
+    ...rest: [factory: Factory<Value, D>] | [dependencies: D, factory: Factory<Value, D>]
   ) {
     super();
     [this.#dependencies, this.#factory] = rest.length === 1 ? [{} as D, rest[0]] : rest;
@@ -84,7 +86,7 @@ export class Depends<Value, D extends Dependencies = Record<never, never>>
   }
 
   async #openGenerator(
-    generator: Generator<Value, void, void> | AsyncGenerator<Value, void, void>,
+    generator: Yielded<Value>,
     scope: Scope,
   ): Promise<Value> {
     const first = await generator.next();
@@ -101,9 +103,11 @@ export class Depends<Value, D extends Dependencies = Record<never, never>>
   }
 }
 
+type Factory<Value, D> = (context: TaskContext & Resolved<D>) => Given<Value> | Yielded<Value>;
+
 /** The error passes through the generator; coming out again as it was is what it should do, not another failure. */
 async function resumeWithError<Value>(
-  generator: Generator<Value, void, void> | AsyncGenerator<Value, void, void>,
+  generator: Yielded<Value>,
   error: unknown,
 ): Promise<IteratorResult<Value, void>> {
   try {
@@ -114,9 +118,7 @@ async function resumeWithError<Value>(
   }
 }
 
-function isGenerator<Value>(
-  value: unknown,
-): value is Generator<Value, void, void> | AsyncGenerator<Value, void, void> {
+function isGenerator<Value>(value: unknown): value is Yielded<Value> {
   const tag = Object.prototype.toString.call(value);
   return tag === "[object Generator]" || tag === "[object AsyncGenerator]";
 }

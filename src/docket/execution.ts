@@ -177,8 +177,13 @@ export class Execution<Result = unknown> {
   /** What it threw, when it failed. */
   get error(): unknown {
     if (this.#state !== "failed" && this.#state !== "dead") return undefined;
-    return decodeFailure(this.#ending?.value ?? "") ??
-      new Error("It was handed to workers too often and never settled");
+    const value = this.#ending?.value ?? "";
+    if (value !== "") return decodeFailure(value); // may well be undefined, or null: they can be thrown
+    return new Error(
+      this.#state === "dead"
+        ? "It was handed to workers too often and never settled"
+        : "What it threw was not kept",
+    );
   }
 
   /**

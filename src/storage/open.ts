@@ -1,5 +1,5 @@
 /**
- * From a URL to a storage. Each implementation is loaded when it is asked for: a docket in memory loads no Redis client.
+ * From a URL to a {@linkcode Storage}. An implementation is loaded only when its scheme is asked for.
  *
  * @module
  */
@@ -8,39 +8,37 @@ import type { Clock, Millis } from "../base/clock.ts";
 import { redactUrl } from "../base/redact.ts";
 import type { Storage } from "./contract.ts";
 
-/** What a docket tells its storage. */
+/** What a storage needs to know besides its URL. */
 export interface StorageOptions {
   /** The docket's name. */
   readonly docket: string;
-  /** The clock of storages that have none of their own. */
+  /** The process's clock: for waiting and deadlines only (invariant 79). */
   readonly clock: Clock;
-  /** How long records stay that the storage writes by itself, of what was cancelled or replaced. */
+  /** How long records stay that the storage writes by itself, of cancelled and replaced tasks; in milliseconds. */
   readonly recordTtl: Millis;
-  /** How long a call without a signal is tried again. */
+  /** How long one command may take; without a signal, also how long a call is tried again. */
   readonly commandTimeout: Millis;
   /** How long connecting may take. */
   readonly connectTimeout: Millis;
-  /** Connects at first use. */
+  /** Connects at the first use. */
   readonly lazy?: boolean;
-  /** Gives up connecting. */
+  /** Gives up connecting; it has no say afterwards. */
   readonly signal?: AbortSignal;
-  /** More options for the Redis client. */
+  /** Options for the Redis client, such as `tls`. */
   readonly redis?: Readonly<Record<string, unknown>>;
 }
 
+const SCHEMES = "memory:, redis:, rediss:, unix:, valkey: or valkeys:";
+
 /**
- * Opens the storage of a URL.
+ * Opens the storage that a URL names, for one docket.
  *
- * @throws {TypeError} For a URL that cannot be read, or of an unknown scheme.
- * @throws {ConnectionError} When nothing answers there.
+ * @throws {TypeError} When it is not a URL, or of no known scheme.
+ * @throws {ConnectionError} When nobody answers there, unless it is opened lazily.
  */
 export async function openStorage(url: string | URL, options: StorageOptions): Promise<Storage> {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    throw new TypeError("Cannot read the storage URL: give one such as redis://localhost:6379/0");
-  }
+  options.signal?.throwIfAborted();
+  const parsed = read(url);
   switch (parsed.protocol) {
     case "memory:": {
       const { openMemory } = await import("./memory/memory.ts");
@@ -55,9 +53,14 @@ export async function openStorage(url: string | URL, options: StorageOptions): P
       return await openRedis(parsed, options);
     }
   }
-  throw new TypeError(
-    `Cannot open ${
-      redactUrl(parsed)
-    }: its scheme must be memory, redis, rediss, unix, valkey or valkeys`,
-  );
+  throw new TypeError(`Cannot open "${redactUrl(parsed)}": its scheme must be ${SCHEMES}`);
+}
+
+function read(url: string | URL): URL {
+  try {
+    return new URL(url);
+  } catch {
+    // The parser's own error would repeat the input, password included.
+    throw new TypeError(`Cannot open ${redactUrl(url)}: give a URL that begins with ${SCHEMES}`);
+  }
 }

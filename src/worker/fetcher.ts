@@ -65,8 +65,10 @@ export class Fetcher {
   readonly #perLane: number;
   readonly #backoff: Backoff;
   readonly #stopWaiting = new AbortController();
-  /** Where the next step reads; `undefined` when nothing was there and only a wait can tell. */
-  #cursor: string | undefined = NEW;
+  /** Whether there may be tasks that nobody holds. When not, only a wait can tell. */
+  #fresh = true;
+  /** Where to read what was set aside for this consumer, if anything was. */
+  #own?: string;
   #readingOwn = false;
   #wanted = 0;
   #setAside = 0;
@@ -126,10 +128,10 @@ export class Fetcher {
     });
   }
 
-  /** Claims nothing more; what a wait has set aside already is given back. */
+  /** Claims nothing more; what was set aside already is given back. */
   drain(): void {
     this.#draining = true;
-    this.#cursor = undefined;
+    this.#fresh = false;
     this.#stopWaiting.abort();
     if (!this.#waiting) this.#takeBackOwn();
   }
@@ -143,7 +145,7 @@ export class Fetcher {
   }
 
   #takeBackOwn(): void {
-    this.#cursor = OWN;
+    this.#own = OWN;
     this.poke();
   }
 
@@ -153,26 +155,29 @@ export class Fetcher {
       if (lane.busy) continue;
       const commits = this.#settler.take(MAX_BATCH);
       // A step goes anyway: it may as well look for work, instead of a wait and another step.
-      if (commits.length > 0 && !this.#waiting && !this.#draining) this.#cursor ??= NEW;
-      const want = this.#want();
+      if (commits.length > 0 && !this.#waiting && !this.#draining) this.#fresh = true;
+      const from = this.#readingOwn ? undefined : this.#own ?? (this.#fresh ? NEW : undefined);
+      const want = from === undefined ? 0 : this.#want();
       if (commits.length === 0 && want === 0) break;
-      void this.#step(lane, commits, want);
+      void this.#step(lane, commits, want, want > 0 ? from! : NEW);
     }
-    if (this.#cursor === undefined && !this.#waiting && !this.#draining && this.room > 0) {
-      void this.#wait();
-    }
+    const dry = this.#own === undefined && !this.#readingOwn && !this.#fresh;
+    if (dry && !this.#waiting && !this.#draining && this.room > 0) void this.#wait();
     this.#tellQuiet();
   }
 
   #want(): number {
-    if (this.#cursor === undefined || this.#readingOwn) return 0;
-    if (this.#draining) return MAX_BATCH; // only what is this consumer's already, to give it back
+    if (this.#draining) return MAX_BATCH; // what is this consumer's already, to give it back
     return Math.max(0, Math.min(this.room - this.#setAside, this.#perLane));
   }
 
-  async #step(lane: Lane, commits: readonly Commit[], want: number): Promise<void> {
+  async #step(
+    lane: Lane,
+    commits: readonly Commit[],
+    want: number,
+    from: string,
+  ): Promise<void> {
     const { consumer, maxDeliveries, end } = this.#options;
-    const from = want > 0 ? this.#cursor! : NEW;
     const step: Step = {
       consumer,
       lane: lane.number,
@@ -214,11 +219,14 @@ export class Fetcher {
   }
 
   #advance(from: string, { more, cursor, claims }: StepReply): void {
-    if (this.#draining) {
-      if (from !== NEW) this.#cursor = more ? cursor : undefined;
-    } else if (from === NEW) this.#cursor = more ? NEW : undefined;
-    else if (more) this.#cursor = cursor;
-    else this.#cursor = claims.length > 1 ? NEW : undefined; // a burst: there may be more than was set aside
+    if (from === NEW) {
+      this.#fresh = more && !this.#draining;
+    } else if (more) {
+      this.#own = cursor;
+    } else {
+      this.#own = undefined;
+      this.#fresh = claims.length > 1 && !this.#draining; // a burst: there may be more than was set aside
+    }
   }
 
   async #wait(): Promise<void> {
@@ -228,7 +236,8 @@ export class Fetcher {
     this.#setAside = Math.min(this.room, MAX_BATCH);
     try {
       const from = await storage.wait(consumer, this.#setAside, minimumCheckInterval, { signal });
-      if (!this.#draining) this.#cursor = from;
+      if (from === NEW) this.#fresh = !this.#draining;
+      else this.#own = from;
       this.#backoff.reset();
     } catch (error) {
       if (!signal.aborted) {
@@ -244,7 +253,7 @@ export class Fetcher {
 
   #tellQuiet(): void {
     if (this.#onQuiet.length === 0) return;
-    const settled = this.quiet && !this.#waiting && this.#cursor === undefined;
+    const settled = this.quiet && !this.#waiting && this.#own === undefined;
     if (!settled && !this.#options.end.aborted) return;
     const callbacks = this.#onQuiet;
     this.#onQuiet = [];

@@ -270,7 +270,9 @@ export class Worker implements AsyncDisposable {
     const listening = this.#internals.storage.listen((notice) => {
       if (notice.kind === "due") scheduler.hear(notice.in);
       else renewer.cancel(notice.key, notice.generation);
-    }, { signal: end }).catch((error) => {
+    }, { signal: end }).then(() => {
+      scheduler.hear(0); // what was scheduled between its first look and now was not heard
+    }).catch((error) => {
       // Hints only: polls and renewals find the same, later.
       if (!end.aborted) log.warn("Cannot listen for hints: {reason}", { reason: messageOf(error) });
     });

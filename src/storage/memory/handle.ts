@@ -21,6 +21,7 @@ import {
   type Step,
   type StepReply,
   type Storage,
+  type Target,
   type Verdict,
   type Waiting,
 } from "../contract.ts";
@@ -45,10 +46,10 @@ export class MemoryStorage implements Storage {
   }
 
   cancel(
-    keys: readonly string[],
+    targets: readonly Target[],
     options?: Waiting,
   ): Promise<readonly ("cancelled" | "requested" | "none")[]> {
-    return this.#do(options, (memory) => memory.cancel(keys, this.#recordTtl));
+    return this.#do(options, (memory) => memory.cancel(targets, this.#recordTtl));
   }
 
   load(keys: readonly string[], options?: Waiting): Promise<readonly Found[]> {
@@ -86,7 +87,7 @@ export class MemoryStorage implements Storage {
   wait(
     _consumer: string,
     _want: number,
-    timeout: Millis,
+    _timeout: Millis, // nothing can be missed here
     { signal }: Waiting = {},
   ): Promise<string | undefined> {
     const memory = this.#memory;
@@ -95,18 +96,15 @@ export class MemoryStorage implements Storage {
       closing.throwIfAborted();
       if (signal?.aborted) return resolve(undefined);
       if (memory.ready) return resolve(NEW);
-      if (!(timeout > 0)) return resolve(undefined);
       const arrived = () => end(resolve, NEW);
       const nothing = () => end(resolve, undefined);
       const closed = () => end(reject, closing.reason);
       const offArrival = memory.hints.wait(arrived);
-      const offTimer = memory.clock.timer(timeout, nothing);
       signal?.addEventListener("abort", nothing);
       closing.addEventListener("abort", closed);
 
       function end<T>(settle: (how: T) => void, how: T): void {
         offArrival();
-        offTimer();
         signal?.removeEventListener("abort", nothing);
         closing.removeEventListener("abort", closed);
         settle(how);

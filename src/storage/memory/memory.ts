@@ -12,7 +12,6 @@ import { type CancelReason, ProtocolError } from "../../base/errors.ts";
 import { encodeEnding } from "../../base/message.ts";
 import {
   type Call,
-  type Claim,
   type Commit,
   type Due,
   type EndedTask,
@@ -27,24 +26,19 @@ import {
   type Step,
   type StepReply,
   type Storage,
+  type Target,
   type Verdict,
 } from "../contract.ts";
+import type { StorageOptions } from "../open.ts";
 import { MemoryStorage } from "./handle.ts";
 import { Heap } from "./heap.ts";
 import { Hints } from "./hints.ts";
 import { Line } from "./line.ts";
 import { Records } from "./records.ts";
-import { claimOf, type Consumer, type Lane, type Run, Task, view } from "./task.ts";
+import { claimsOf, type Consumer, type Lane, type Run, Task, view } from "./task.ts";
 
 /** What {@linkcode openMemory} needs to know. */
-export interface MemoryOptions {
-  /** The docket's name. */
-  readonly docket: string;
-  /** The storage's clock. */
-  readonly clock: Clock;
-  /** How long records stay that the storage writes by itself. */
-  readonly recordTtl: Millis;
-}
+export type MemoryOptions = Pick<StorageOptions, "docket" | "clock" | "recordTtl">;
 
 /** By place and docket. A map, and JSON for the pair: `a` and `a.b` share nothing (invariant 8). */
 const memories = new Map<string, Memory>();
@@ -66,6 +60,9 @@ export function openMemory(url: URL, { docket, clock, recordTtl }: MemoryOptions
   return new MemoryStorage(url, memory, recordTtl);
 }
 
+/** What a step brought its consumer, and where to go on. */
+type Brought = Pick<Lane, "brought" | "more" | "cursor">;
+
 /** How a run ends, or `undefined` when its task goes on. */
 type Ending = Pick<EndedTask, "state" | "text" | "reason"> & { readonly ttl: Millis };
 
@@ -82,6 +79,7 @@ export class Memory {
   readonly #running = new Line<Task>();
   readonly #records = new Records();
   readonly #consumers = new Map<string, Consumer>();
+  #claims = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -91,21 +89,29 @@ export class Memory {
 
   schedule(calls: readonly Call[], ttl: Millis): readonly Verdict[] {
     const now = this.clock.now();
-    const verdicts = calls.map((call) => this.#accept(call, now, ttl));
+    const done = this.#done(calls, now);
+    const verdicts = calls.map((call, i): Verdict => {
+      return i < done(call.key) ? { kind: "scheduled" } : this.#accept(call, now, ttl);
+    });
     this.hints.tell(now);
     return verdicts;
   }
 
   cancel(
-    keys: readonly string[],
+    targets: readonly Target[],
     ttl: Millis,
   ): readonly ("cancelled" | "requested" | "none")[] {
     const now = this.clock.now();
-    const replies = keys.map((key) => {
+    const replies = targets.map(({ key, generation }) => {
       const task = this.#tasks.get(key);
       if (!task) return "none";
-      if (task.run) {
+      if (generation !== undefined && generation !== task.generation) {
+        if (generation !== task.deferred?.generation) return "none";
         this.#drop(task, "cancelled", now, ttl);
+        return "cancelled";
+      }
+      if (task.run) {
+        if (generation === undefined) this.#drop(task, "cancelled", now, ttl);
         if (!task.cancelled) {
           task.cancelled = true; // the key stays busy until the body ends (invariant 55)
           this.hints.cancel(key, task.generation);
@@ -146,16 +152,17 @@ export class Memory {
     if (last && step.call <= last.call) return repeat(step, last);
 
     const committed = step.commits.map((commit) => this.#settle(commit, now, ttl));
-    const claimed = this.#claim(consumer, step, now, ttl);
-    const lane: Lane = {
+    const found = step.from === NEW
+      ? this.#claim(consumer, step, now, ttl)
+      : own(consumer, Number(step.from), step.want);
+    const lane = {
       call: step.call,
-      token: step.token,
       committed: committed.includes(false) ? committed : undefined,
-      claimed,
+      ...found,
     };
     consumer.lanes.set(step.lane, lane);
     this.hints.tell(now);
-    return reply(lane, step.want > 0 && this.#queue.first !== undefined);
+    return reply(lane);
   }
 
   /** Whether a step would bring something. */
@@ -164,21 +171,27 @@ export class Memory {
   }
 
   reclaim(reclaim: Reclaim, ttl: Millis): ReclaimReply {
+    const consumer = this.#consumer(reclaim.consumer);
+    const last = consumer.reclaimed;
+    if (last?.token === reclaim.token && last.from === reclaim.cursor) {
+      return { claims: claimsOf(last.brought), cursor: last.cursor };
+    }
     const now = this.clock.now();
     const expired = this.clock.monotonic() - reclaim.lease;
-    const consumer = this.#consumer(reclaim.consumer);
-    const claims: Claim[] = [];
+    const brought: Run[] = [];
     // Oldest first: live leases stand behind the dead ones and cannot hide them (invariant 33).
     for (let looked = 0; looked < reclaim.want; looked++) {
       const task = this.#running.first;
       if (!task?.run || task.run.renewedAt > expired) break;
-      if (task.run.consumer === consumer) this.#renew(task, task.run); // under its old token, uncounted (invariant 34)
+      if (task.run.consumer === consumer) this.#renew(task.run); // under its old token, uncounted (invariant 34)
       else this.#take(task, consumer, reclaim, now, ttl);
-      if (task.run) claims.push(claimOf(task, task.run));
+      if (task.run) brought.push(task.run);
     }
     const first = this.#running.first?.run;
+    const cursor = first && first.renewedAt <= expired ? "more" : "";
+    consumer.reclaimed = { token: reclaim.token, from: reclaim.cursor, brought, cursor };
     this.hints.tell(now);
-    return { claims, cursor: first && first.renewedAt <= expired ? "more" : "" };
+    return { claims: claimsOf(brought), cursor };
   }
 
   renew(consumer: string, leases: readonly Lease[]): readonly Renewal[] {
@@ -186,7 +199,7 @@ export class Memory {
       const task = this.#tasks.get(key);
       // Owner and token, so that nothing is ever stolen back (invariant 31).
       if (task?.run?.token !== token || task.run.consumer.name !== consumer) return "lost";
-      this.#renew(task, task.run);
+      this.#renew(task.run);
       return task.cancelled ? "cancel" : "kept";
     });
   }
@@ -208,19 +221,38 @@ export class Memory {
 
   retire(name: string): boolean {
     const consumer = this.#consumers.get(name);
-    if (consumer && consumer.held > 0) return false;
+    if (consumer && consumer.held.size > 0) return false;
     this.#consumers.delete(name);
     return true;
   }
 
   // ── Scheduling ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #accept({ key, generation, mode, due, body }: Call, now: Millis, ttl: Millis): Verdict {
+  /**
+   * Of several calls for one key, the last leaves the trace. Where it has, the whole request was sent again, and those
+   * before it did their work too (invariant 27).
+   */
+  #done(calls: readonly Call[], now: Millis): (key: string) => number {
+    const last = new Map<string, number>();
+    for (let i = calls.length - 1; i > 0; i--) {
+      if (!last.has(calls[i].key) && this.#recognise(calls[i], now)) last.set(calls[i].key, i);
+    }
+    return last.size === 0 ? () => 0 : (key) => last.get(key) ?? 0;
+  }
+
+  /** The request's own id tells one that was sent again; it changes nothing. */
+  #recognise({ key, generation }: Call, now: Millis): Verdict | undefined {
     const task = this.#tasks.get(key);
-    // The request's own id tells one that was sent again; it changes nothing (invariant 27).
     if (task?.generation === generation) return { kind: "scheduled" };
     if (task?.deferred?.generation === generation) return { kind: "deferred" };
-    if (this.#records.find(key, now)?.generation === generation) return { kind: "scheduled" };
+    return this.#records.has(key, generation, now) ? { kind: "scheduled" } : undefined;
+  }
+
+  #accept(call: Call, now: Millis, ttl: Millis): Verdict {
+    const before = this.#recognise(call, now);
+    if (before) return before;
+    const { key, generation, mode, due, body } = call;
+    const task = this.#tasks.get(key);
     if (task && mode === "add") return { kind: "exists", live: view(task) };
     if (task?.run) {
       // Deferred, so that the two bodies never overlap (invariant 14).
@@ -264,7 +296,7 @@ export class Memory {
   #leave(task: Task): void {
     if (task.run) {
       this.#running.remove(task);
-      task.run.consumer.held--;
+      task.run.consumer.held.delete(task);
       task.run = undefined; // the token is void from here on (invariant 20); worker and start are cleared (invariant 26)
     } else if (task.state === "queued") this.#queue.remove(task);
     else this.#due.remove(task);
@@ -281,15 +313,15 @@ export class Memory {
 
   // ── Claiming ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #claim(consumer: Consumer, step: Step, now: Millis, ttl: Millis): readonly Task[] {
-    const claimed: Task[] = [];
+  #claim(consumer: Consumer, step: Step, now: Millis, ttl: Millis): Brought {
+    const brought: Run[] = [];
     for (let looked = 0; looked < step.want; looked++) {
       const task = this.#queue.first;
       if (!task) break;
       this.#take(task, consumer, step, now, ttl);
-      if (task.run) claimed.push(task);
+      if (task.run) brought.push(task.run);
     }
-    return claimed;
+    return { brought, more: step.want > 0 && this.ready, cursor: NEW };
   }
 
   /** Gives a queued or abandoned task to a consumer, unless it must not run any more. */
@@ -311,20 +343,24 @@ export class Memory {
     }
     task.deliveries++; // before the body is handed over, so that dying while reading it counts too
     task.state = "running";
-    task.run = { consumer, token, startedAt: now, renewedAt: this.clock.monotonic() };
-    consumer.held++;
+    const number = ++this.#claims;
+    const renewedAt = this.clock.monotonic();
+    task.run = { task, consumer, token, startedAt: now, number, renewedAt };
+    consumer.held.add(task);
     this.#running.push(task);
   }
 
-  #renew(task: Task, run: Run): void {
+  #renew(run: Run): void {
     run.renewedAt = this.clock.monotonic();
-    this.#running.remove(task);
-    this.#running.push(task);
+    this.#running.remove(run.task);
+    this.#running.push(run.task);
   }
 
   #consumer(name: string): Consumer {
     let consumer = this.#consumers.get(name);
-    if (!consumer) this.#consumers.set(name, consumer = { name, held: 0, lanes: new Map() });
+    if (!consumer) {
+      this.#consumers.set(name, consumer = { name, held: new Set(), lanes: new Map() });
+    }
     return consumer;
   }
 
@@ -342,6 +378,7 @@ export class Memory {
     } else if (settlement.kind === "retried") {
       task.attempt++;
       task.deliveries = 0;
+      this.hints.change(key, task.generation, "retried");
       this.#again(task, settlement.due, now);
     } else if (settlement.kind === "released") {
       task.deliveries--; // takes its own delivery back
@@ -418,18 +455,28 @@ function endingOf(
 
 /** The first answer again: its reply was lost (invariant 27). Only what is still held under that claim. */
 function repeat({ call }: Step, last: Lane): StepReply {
-  if (call === last.call) return reply(last, false);
+  if (call === last.call) return reply(last);
   throw new ProtocolError(
     `Cannot take step ${call}: its lane has already taken step ${last.call}`,
   );
 }
 
-function reply({ token, committed, claimed }: Lane, more: boolean): StepReply {
-  const claims: Claim[] = [];
-  for (const task of claimed) {
-    if (task.run?.token === token) claims.push(claimOf(task, task.run));
+function reply({ committed, brought, more, cursor }: Lane): StepReply {
+  return { committed, claims: claimsOf(brought), more, cursor };
+}
+
+/** What the consumer holds already, after the claim that the cursor names; `OWN` is the number before the first. */
+function own(consumer: Consumer, cursor: number, want: number): Brought {
+  const brought: Run[] = [];
+  let more = false;
+  for (const task of consumer.held) {
+    const run = task.run!;
+    if (run.number <= cursor) continue;
+    more = brought.length >= want;
+    if (more) break;
+    brought.push(run);
   }
-  return { committed, claims, more, cursor: NEW };
+  return { brought, more, cursor: `${brought.at(-1)?.number ?? cursor}` };
 }
 
 /** A delay begins on the storage's clock (invariant 79). */

@@ -14,9 +14,9 @@ const STUB_TTL: Millis = 10_000;
 /** How many tasks stay parked; the oldest go first (invariant 40). */
 const MAX_GRAVES = 10_000;
 
-interface Record extends Timed {
+/** One object for each, since there can be millions. */
+interface Record extends EndedTask, Timed {
   readonly key: string;
-  readonly ended: EndedTask;
 }
 
 /** Records expire without a timer: each new one drives out up to two old ones, so there are never more than are wanted. */
@@ -27,15 +27,19 @@ export class Records {
 
   /** Keeps the record of the generation that ended last under the key. */
   keep(key: string, ended: EndedTask, ttl: Millis): void {
-    const { endedAt } = ended;
+    const { generation, state, endedAt, text, reason } = ended;
     this.sweep(endedAt, 2);
     const previous = this.#records.get(key);
     if (previous) this.#expiring.remove(previous);
-    const stays = ttl > 0;
+    const wanted = ttl > 0;
     const record: Record = {
       key,
-      ended: stays || ended.text === "" ? ended : { ...ended, text: "" },
-      at: endedAt + (stays ? ttl : STUB_TTL),
+      generation,
+      state,
+      endedAt,
+      text: wanted ? text : "",
+      reason,
+      at: endedAt + (wanted ? ttl : STUB_TTL),
       slot: 0,
       order: 0,
     };
@@ -46,7 +50,15 @@ export class Records {
   /** The record of the key, unless its time is over. */
   find(key: string, now: Millis): EndedTask | undefined {
     const record = this.#records.get(key);
-    return record && record.at > now ? record.ended : undefined;
+    if (!record || record.at <= now) return undefined;
+    const { generation, state, endedAt, text, reason } = record;
+    return { generation, state, endedAt, text, reason };
+  }
+
+  /** Whether the record of the key is that of this generation. */
+  has(key: string, generation: string, now: Millis): boolean {
+    const record = this.#records.get(key);
+    return record?.generation === generation && record.at > now;
   }
 
   /** Forgets at most `limit` records whose time is over. */

@@ -12,25 +12,39 @@ import type { Linked } from "./line.ts";
 /** Who claims: one worker. */
 export interface Consumer {
   readonly name: string;
-  /** How many running tasks it holds. */
-  held: number;
-  /** Its sequences of calls, by number. */
+  /** The tasks it runs, from the oldest claim on. */
+  readonly held: Set<Task>;
+  /** Its sequences of steps, by number. */
   readonly lanes: Map<number, Lane>;
+  /** What it took over last. */
+  reclaimed?: Takeover;
 }
 
-/** The last step of a lane: the one memory that a lost reply needs (invariant 27). */
+/** The last step of a lane, in case its reply gets lost (invariant 27). */
 export interface Lane {
   readonly call: number;
-  readonly token: string;
   readonly committed: readonly boolean[] | undefined;
-  readonly claimed: readonly Task[];
+  readonly brought: readonly Run[];
+  readonly more: boolean;
+  readonly cursor: string;
 }
 
-/** What a running task runs under. */
+/** The last call of `reclaim`, in case its reply gets lost. */
+export interface Takeover {
+  readonly token: string;
+  readonly from: string;
+  readonly brought: readonly Run[];
+  readonly cursor: string;
+}
+
+/** What a running task runs under. It is held while it is still the run of its task. */
 export interface Run {
+  readonly task: Task;
   readonly consumer: Consumer;
   readonly token: string;
   readonly startedAt: Millis;
+  /** Grows from claim to claim. */
+  readonly number: number;
   /** The last renewal, on the clock that never jumps. */
   renewedAt: Millis;
 }
@@ -74,8 +88,15 @@ export function view(task: Task): LiveTask {
   return { ...seen, due, startedAt, consumer: consumer.name, token };
 }
 
-/** What the consumer of a running task is handed. */
-export function claimOf(task: Task, run: Run): Claim {
+/** What a consumer is handed: of all that a call brought, what it still holds. */
+export function claimsOf(brought: readonly Run[]): readonly Claim[] {
+  const claims: Claim[] = [];
+  for (const run of brought) if (run.task.run === run) claims.push(claimOf(run));
+  return claims;
+}
+
+function claimOf(run: Run): Claim {
+  const { task } = run;
   return {
     key: task.key,
     generation: task.generation,

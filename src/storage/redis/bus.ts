@@ -5,6 +5,7 @@
  */
 
 import type { Buffer } from "node:buffer";
+import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { Backoff } from "../../base/loop.ts";
@@ -13,6 +14,8 @@ import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import { watch } from "./scripts/watch.ts";
+
+const log = getLogger(["docket", "redis"]);
 
 /** Events are published for so long after the last mark. */
 const WATCHED: Millis = 20_000;
@@ -59,11 +62,15 @@ export class Bus {
     const { events } = this.#settings.keys;
     // Subscribed first, marked then: what changes after this resolves is heard (invariant 64).
     await this.#subscribe(events, (message) => readChanges(message, change), signal);
-    await this.#mark(signal);
+    if (!signal.aborted) {
+      await this.#mark(signal).catch((error) => {
+        if (!signal.aborted) throw error;
+      });
+    }
   }
 
   async #subscribe(channel: string, listener: Listener, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
+    if (signal.aborted) return;
     const listeners = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, listeners.add(listener));
     signal.addEventListener("abort", () => {
@@ -88,9 +95,8 @@ export class Bus {
         client.closing.removeEventListener("abort", look);
       };
       const look = () => {
-        const ended = signal.aborted ? signal : client.closing.aborted ? client.closing : undefined;
-        if (ended) reject(ended.reason);
-        else if (this.#confirmed.has(channel)) resolve();
+        if (client.closing.aborted) reject(client.closing.reason);
+        else if (signal.aborted || this.#confirmed.has(channel)) resolve();
         else return;
         settle();
       };
@@ -135,7 +141,13 @@ export class Bus {
     const redis = await connection.ready();
     this.#redis = redis;
     redis.on("messageBuffer", (channel: Buffer, message: Buffer) => {
-      for (const listener of this.#listeners.get(channel.toString()) ?? []) listener(message);
+      for (const listener of this.#listeners.get(channel.toString()) ?? []) {
+        try {
+          listener(message);
+        } catch (error) {
+          log.error("A listener failed: {error}", { error }); // its own fault must not cost the others theirs
+        }
+      }
     });
     let broken = false;
     redis.once("close", () => {
@@ -176,7 +188,9 @@ export class Bus {
       client.closing.addEventListener("abort", wake);
       this.#wake = wake;
       // What happened between the last look and now has nobody to wake.
-      const unserved = [...this.#listeners.keys()].some((channel) => !this.#subscribed.has(channel));
+      const unserved = [...this.#listeners.keys()].some((channel) =>
+        !this.#subscribed.has(channel)
+      );
       if (unserved || this.#listeners.size === 0 || client.closed) wake();
     });
   }
@@ -211,7 +225,9 @@ export class Bus {
 function readNotice(message: Buffer): Notice | undefined {
   const text = message.toString();
   if (text[0] === "D") return { kind: "due", in: Number(text.slice(1)) };
-  if (text[0] === "K") return { kind: "cancel", generation: text.slice(1, 23), key: text.slice(23) };
+  if (text[0] === "K") {
+    return { kind: "cancel", generation: text.slice(1, 23), key: text.slice(23) };
+  }
 }
 
 const STATES: Readonly<Record<string, Change["state"]>> = {

@@ -53,6 +53,11 @@ export class Client {
     this.#commands = this.connection();
   }
 
+  /** Where it connects to, without secrets. */
+  get url(): string {
+    return this.#settings.url;
+  }
+
   /** Whether it was closed. */
   get closed(): boolean {
     return this.#closing.signal.aborted;
@@ -91,9 +96,12 @@ export class Client {
   async open(signal?: AbortSignal): Promise<void> {
     const what = "connect";
     const until = this.#settings.clock.monotonic() + this.#settings.connectTimeout;
-    await this.#persist({ what, signal }, until, (left) =>
-      this.#attempt(this.#commands, left, signal, (redis) =>
-        redis.ping()), true);
+    await this.#persist(
+      { what, signal },
+      until,
+      (left) => this.#attempt(this.#commands, left, signal, (redis) => redis.ping()),
+      true,
+    );
   }
 
   /** Runs a script; the same bytes again while its outcome is unknown (invariant 27). */
@@ -147,7 +155,8 @@ export class Client {
 
   /** Destroys every socket. What is under way rejects; nothing is left to keep the process alive (invariant 74). */
   close(): void {
-    this.#closing.abort(this.#error("go on", "it was closed"));
+    const { url } = this.#settings;
+    this.#closing.abort(new ConnectionError(`Cannot reach ${url}: the storage is closed`));
     for (const connection of this.#all) connection.close();
     this.#all.clear();
     this.#idle.length = 0;
@@ -174,6 +183,7 @@ export class Client {
     const { clock } = this.#settings;
     const { signal } = patience;
     const backoff = new Backoff(20, 1_000);
+    let unknown = false;
     for (;;) {
       signal?.throwIfAborted();
       this.#closing.signal.throwIfAborted();
@@ -186,6 +196,7 @@ export class Client {
       signal?.throwIfAborted();
       this.#closing.signal.throwIfAborted();
       const judgement = judge(failure);
+      unknown ||= codeOf(failure) === undefined; // a reply error says that nothing was done
       const delay = backoff.next();
       const late = until !== undefined && clock.monotonic() + delay >= until;
       switch (judgement.kind) {
@@ -204,14 +215,16 @@ export class Client {
           break;
         case "refused":
           // With a signal it is tried again: passwords are rotated while workers run.
-          if (until !== undefined) throw this.#failed(patience, failure);
+          if (until !== undefined) throw this.#failed(patience, failure, unknown);
           break;
         case "again":
           if (judgement.drop) this.#commands.drop();
-          if (late || (hasty && codeOf(failure) === undefined)) throw this.#failed(patience, failure);
+          if (late || (hasty && codeOf(failure) === undefined)) {
+            throw this.#failed(patience, failure, unknown);
+          }
           break;
         case "unknown script":
-          if (late) throw this.#failed(patience, failure);
+          if (late) throw this.#failed(patience, failure, unknown);
           break;
       }
       await this.#pause(delay, signal);
@@ -264,15 +277,13 @@ export class Client {
     await sleep(clock, delay, both);
   }
 
-  #failed({ what, unknown }: Patience, failure: unknown): ConnectionError {
-    const { message } = bare(failure);
-    const connecting = judge(failure).kind === "refused";
-    return this.#error(what, unknown && !connecting ? `${message}; ${unknown}` : message, failure);
-  }
-
-  #error(what: string, why: string, cause?: unknown): ConnectionError {
-    const options = cause === undefined ? undefined : { cause: bare(cause) };
-    return new ConnectionError(`Cannot ${what}: ${this.#settings.url}: ${why}`, options);
+  #failed(patience: Patience, failure: unknown, unknown: boolean): ConnectionError {
+    const cause = bare(failure);
+    const more = unknown && patience.unknown ? `; ${patience.unknown}` : "";
+    return new ConnectionError(
+      `Cannot ${patience.what}: ${this.#settings.url}: ${cause.message}${more}`,
+      { cause },
+    );
   }
 
   #noteLost(cause: Error): void {

@@ -69,7 +69,10 @@ export function codeOf(error: unknown): string | undefined {
 export function bare(error: unknown): Error {
   const { message, code } = (error ?? {}) as { message?: unknown; code?: unknown };
   const text = typeof message === "string" && message !== "" ? message : String(code ?? error);
-  const plain = new Error(text.slice(0, 300));
+  // Redis adds which line of which script said so.
+  const plain = new Error(
+    text.replace(/\.? script: [0-9a-f]{40}, on @user_script.*$/, "").slice(0, 300),
+  );
   if (typeof code === "string") Object.assign(plain, { code });
   return plain;
 }

@@ -13,6 +13,8 @@
 
 import type { CancelReason } from "../../base/errors.ts";
 import { ProtocolError } from "../../base/errors.ts";
+import { ID_LENGTH } from "../../base/ids.ts";
+import { encodeEnding } from "../../base/message.ts";
 import type { Claim, DeferredTask, EndedTask, LiveTask } from "../contract.ts";
 
 const GENERATION = 2;
@@ -80,6 +82,7 @@ const STATES: Readonly<Record<string, EndedTask["state"]>> = {
   F: "failed",
   X: "cancelled",
   D: "dead",
+  d: "dead",
 };
 
 const REASONS: Readonly<Record<string, CancelReason>> = {
@@ -101,15 +104,23 @@ export function readEnded(record: string): EndedTask {
   if (!state || bar < 0) throw unreadable("a record");
   const generation = record.slice(1, 23);
   const endedAt = Number(record.slice(23, bar));
-  if (state !== "cancelled") return { generation, state, endedAt, text: record.slice(bar + 1) };
-  const letter = record[bar + 1];
+  const rest = record.slice(bar + 1);
+  if (record[0] === "d") return { generation, state, endedAt, text: endingOf(rest) };
+  if (state !== "cancelled") return { generation, state, endedAt, text: rest };
   // "C" and an id: cancelled by the request of that id.
-  if (letter === "C") {
-    return { generation, state, endedAt, text: record.slice(bar + 24), reason: "cancelled" };
+  if (rest[0] === "C") {
+    return { generation, state, endedAt, text: rest.slice(1 + ID_LENGTH), reason: "cancelled" };
   }
-  const reason = REASONS[letter];
+  const reason = REASONS[rest[0]];
   if (!reason) throw unreadable("a record");
-  return { generation, state, endedAt, text: record.slice(bar + 2), reason };
+  return { generation, state, endedAt, text: rest.slice(1), reason };
+}
+
+/** What is to be said of a task that a script parked: its attempt and who had it last. */
+function endingOf(text: string): string {
+  const bar = text.indexOf("|");
+  const worker = text.slice(bar + 1) || undefined;
+  return encodeEnding({ attempt: Number(text.slice(0, bar)), worker, value: "" });
 }
 
 function isCancelled(row: string): boolean {

@@ -5,6 +5,7 @@
  */
 
 import { deepEqual, equal } from "node:assert/strict";
+import { randomId } from "../../base/ids.ts";
 import type { Settlement } from "../../storage/contract.ts";
 import { completed, failed, like, LONG, PAST_LEASE, succeeded, type Test } from "./scene.ts";
 
@@ -22,7 +23,7 @@ export function cancelTests(test: Test): void {
   test("Storage.cancel() ends a queued task", async (scene) => {
     const { generation } = await scene.add("a");
 
-    deepEqual(await scene.storage.cancel(["a"]), ["cancelled"]);
+    deepEqual(await scene.cancel("a"), ["cancelled"]);
 
     like(await scene.ended("a"), { generation, state: "cancelled", reason: "cancelled", text: "" });
     equal((await scene.find("a")).live, undefined);
@@ -33,7 +34,7 @@ export function cancelTests(test: Test): void {
   test("Storage.cancel() ends a scheduled task", async (scene) => {
     await scene.add("a", { due: { after: 20 } });
 
-    deepEqual(await scene.storage.cancel(["a"]), ["cancelled"]);
+    deepEqual(await scene.cancel("a"), ["cancelled"]);
 
     await scene.advance(40);
     deepEqual(await scene.storage.promote(10), { promoted: 0, next: undefined });
@@ -45,7 +46,7 @@ export function cancelTests(test: Test): void {
     await scene.advance(30);
     await scene.storage.promote(10);
 
-    deepEqual(await scene.storage.cancel(["a"]), ["cancelled"]);
+    deepEqual(await scene.cancel("a"), ["cancelled"]);
 
     deepEqual(await scene.worker().claim(), []); // invariant 28: also when it was already moved
   });
@@ -54,7 +55,7 @@ export function cancelTests(test: Test): void {
     const { worker, claim } = await scene.running("a");
     await worker.settle(claim, { kind: "retried", due: { after: LONG } });
 
-    deepEqual(await scene.storage.cancel(["a"]), ["cancelled"]);
+    deepEqual(await scene.cancel("a"), ["cancelled"]);
 
     like(await scene.ended("a"), { generation: claim.generation, state: "cancelled" });
   });
@@ -62,28 +63,28 @@ export function cancelTests(test: Test): void {
   test("Storage.cancel() changes nothing where nothing is live, or a second time", async (scene) => {
     const { generation } = await scene.add("a");
 
-    const replies = await scene.storage.cancel(["nobody", "a", "a"]);
+    const replies = await scene.cancel("nobody", "a", "a");
 
     // Invariant 55.
     deepEqual(replies, ["none", "cancelled", "none"]);
-    deepEqual(await scene.storage.cancel(["a"]), ["none"]);
+    deepEqual(await scene.cancel("a"), ["none"]);
     equal((await scene.ended("a")).generation, generation);
     equal((await scene.find("nobody")).ended, undefined);
-    deepEqual(await scene.storage.cancel([]), []);
+    deepEqual(await scene.cancel(), []);
   });
 
   test("Storage.cancel() leaves the record of an ended task alone", async (scene) => {
     const { worker, claim } = await scene.running("a");
     await worker.settle(claim, completed());
 
-    deepEqual(await scene.storage.cancel(["a"]), ["none"]); // invariant 55: late
+    deepEqual(await scene.cancel("a"), ["none"]); // invariant 55: late
 
     equal((await scene.ended("a")).state, "completed");
   });
 
   test("Storage.cancel() frees a waiting key at once", async (scene) => {
     await scene.add("a");
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
 
     const { verdict, generation } = await scene.add("a"); // invariant 4
 
@@ -94,8 +95,8 @@ export function cancelTests(test: Test): void {
   test("Storage.cancel() asks a running task to stop, by a durable mark", async (scene) => {
     const { worker, claim } = await scene.running("a");
 
-    deepEqual(await scene.storage.cancel(["a"]), ["requested"]);
-    deepEqual(await scene.storage.cancel(["a", "a"]), ["requested", "requested"]);
+    deepEqual(await scene.cancel("a"), ["requested"]);
+    deepEqual(await scene.cancel("a", "a"), ["requested", "requested"]);
 
     // Invariant 53: read at each renewal.
     like(await scene.live("a"), { state: "running", cancelled: true, token: claim.token });
@@ -105,7 +106,7 @@ export function cancelTests(test: Test): void {
 
   test("Storage.cancel() keeps a running key busy until the body ends", async (scene) => {
     const { worker, claim } = await scene.running("a");
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
 
     equal((await scene.add("a")).verdict.kind, "exists"); // invariant 55
 
@@ -117,7 +118,7 @@ export function cancelTests(test: Test): void {
   for (const settlement of [completed(), failed()]) {
     test(`Storage.cancel() does not overrule a body that ${settlement.kind} all the same`, async (scene) => {
       const { worker, claim } = await scene.running("a");
-      await scene.storage.cancel(["a"]);
+      await scene.cancel("a");
 
       equal(await worker.settle(claim, settlement), true); // invariant 53
 
@@ -131,7 +132,7 @@ export function cancelTests(test: Test): void {
     const delay = "due" in settlement && settlement.due ? " with a delay" : "";
     test(`Storage.cancel() wins over ${what}${delay}`, async (scene) => {
       const { worker, claim, generation } = await scene.running("a");
-      await scene.storage.cancel(["a"]);
+      await scene.cancel("a");
 
       equal(await worker.settle(claim, settlement), true);
 
@@ -145,7 +146,7 @@ export function cancelTests(test: Test): void {
 
   test("Storage.cancel() keeps a running task from being run again after a crash", async (scene) => {
     const { generation } = await scene.running("a");
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
     await scene.advance(PAST_LEASE);
 
     deepEqual(await scene.worker().reclaim(), []); // invariants 28 and 55
@@ -159,7 +160,7 @@ export function cancelTests(test: Test): void {
     const { worker, claim } = await scene.running("a");
     const { generation } = await scene.replace("a");
 
-    deepEqual(await scene.storage.cancel(["a"]), ["requested"]);
+    deepEqual(await scene.cancel("a"), ["requested"]);
 
     const { deferred, ended } = await scene.find("a");
     equal(deferred, undefined);
@@ -169,9 +170,64 @@ export function cancelTests(test: Test): void {
     deepEqual(await worker.claim(), []);
   });
 
+  test("Storage.cancel() of one generation leaves every other alone", async (scene) => {
+    const { worker, claim, generation } = await scene.running("a");
+    const { generation: deferred } = await scene.replace("a");
+    const queued = await scene.add("b");
+    const { storage } = scene;
+
+    const replies = await storage.cancel([
+      { key: "a", generation: randomId() },
+      { key: "b", generation },
+      { key: "nobody", generation },
+    ]);
+
+    deepEqual(replies, ["none", "none", "none"]);
+    deepEqual(await scene.live("a"), claim);
+    equal((await scene.find("a")).deferred?.generation, deferred);
+    equal((await scene.live("b")).generation, queued.generation);
+    deepEqual(await storage.renew(worker.name, [claim]), ["kept"]);
+  });
+
+  test("Storage.cancel() of one generation ends it where it waits", async (scene) => {
+    const { generation } = await scene.add("a");
+
+    deepEqual(await scene.storage.cancel([{ key: "a", generation }]), ["cancelled"]);
+    deepEqual(await scene.storage.cancel([{ key: "a", generation }]), ["none"]);
+
+    like(await scene.ended("a"), { generation, state: "cancelled", reason: "cancelled" });
+    deepEqual(await scene.worker().claim(), []);
+  });
+
+  test("Storage.cancel() of a deferred generation lets the running one go on", async (scene) => {
+    const { worker, claim } = await scene.running("a");
+    const { generation } = await scene.replace("a");
+
+    deepEqual(await scene.storage.cancel([{ key: "a", generation }]), ["cancelled"]);
+    deepEqual(await scene.storage.cancel([{ key: "a", generation }]), ["none"]);
+
+    const { live, deferred, ended } = await scene.find("a");
+    deepEqual([live, deferred], [claim, undefined]);
+    like(ended, { generation, state: "cancelled", reason: "cancelled" });
+    await worker.settle(claim, { kind: "retried", due: undefined });
+    like((await worker.claim())[0], { generation: claim.generation, attempt: 2 });
+  });
+
+  test("Storage.cancel() of a running generation leaves its replacement alone", async (scene) => {
+    const { worker, claim, generation } = await scene.running("a");
+    const next = await scene.replace("a");
+
+    deepEqual(await scene.storage.cancel([{ key: "a", generation }]), ["requested"]);
+
+    equal((await scene.live("a")).cancelled, true);
+    await worker.settle(claim, { kind: "retried", due: undefined });
+    like(await scene.ended("a"), { generation, state: "cancelled", reason: "cancelled" });
+    like((await worker.claim())[0], { generation: next.generation, cancelled: false });
+  });
+
   test("Storage.cancel() does not reach a replacement that comes after it", async (scene) => {
     const { worker, claim } = await scene.running("a");
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
     const { verdict, generation } = await scene.replace("a");
 
     await worker.settle(claim, { kind: "retried", due: undefined });
@@ -184,7 +240,7 @@ export function cancelTests(test: Test): void {
 
   test("Storage.cancel() lets a replacement that comes after it survive the crash", async (scene) => {
     await scene.running("a");
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
     const { generation } = await scene.replace("a");
     await scene.advance(PAST_LEASE);
     const worker = scene.worker();

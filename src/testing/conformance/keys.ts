@@ -93,7 +93,7 @@ export function keyTests(test: Test): void {
     const found = await storage.load(ODD_KEYS);
     deepEqual(found.map(({ live }) => live?.generation), calls.map((call) => call.generation));
     deepEqual(found.map(({ ended }) => ended?.text), ODD_KEYS.map((key) => `of ${key}`));
-    deepEqual(new Set(await storage.cancel(ODD_KEYS)), new Set(["cancelled"]));
+    deepEqual(new Set(await scene.cancel(...ODD_KEYS)), new Set(["cancelled"]));
     equal(await storage.count(), 0);
   });
 
@@ -139,7 +139,7 @@ export function keyTests(test: Test): void {
       { signal: controller.signal },
     );
 
-    const replies = await scene.storage.cancel(ODD_KEYS);
+    const replies = await scene.cancel(...ODD_KEYS);
 
     deepEqual(new Set(replies), new Set(["requested"]));
     for (const key of ODD_KEYS) await heard.until((told) => told === key);

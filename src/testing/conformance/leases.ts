@@ -115,7 +115,7 @@ export function leaseTests(test: Test): void {
   test("Storage.renew() answers for each lease in the order asked", async (scene) => {
     const { worker, claim } = await scene.running("a");
     const wanted = await scene.running("b");
-    await scene.storage.cancel(["b"]);
+    await scene.cancel("b");
     const { worker: other, claim: elsewhere } = await scene.running("c");
 
     const renewals = await scene.storage.renew(worker.name, [

@@ -59,7 +59,7 @@ export function listeningTests(test: Test): void {
     const { heard, until, stop } = await listening(scene, await scene.another());
     await scene.add("queued");
 
-    await scene.storage.cancel(["queued", "nobody", "a"]); // invariant 53: the fast path
+    await scene.cancel("queued", "nobody", "a"); // invariant 53: the fast path
 
     const notice = await until(({ kind }) => kind === "cancel");
     deepEqual(notice, { kind: "cancel", key: "a", generation });
@@ -89,8 +89,9 @@ export function listeningTests(test: Test): void {
   });
 
   for (const [settlement, state] of HEARD) {
-    const delay = "due" in settlement && settlement.due ? "with a delay " : "";
-    test(`Storage.watch() tells that a run ${settlement.kind} ${delay}is ${state}`, async (scene) => {
+    const delay = "due" in settlement && settlement.due ? " with a delay" : "";
+    const verb = settlement.kind === "succeeded" ? `${state} and` : "is";
+    test(`Storage.watch() tells what became of a run that ${verb} ${settlement.kind}${delay}`, async (scene) => {
       const { worker, claim, generation } = await scene.running("a");
       const { until, stop } = await watching(scene, await scene.another());
 
@@ -114,13 +115,13 @@ export function listeningTests(test: Test): void {
   });
 
   test("Storage.watch() tells every end that nobody's body came to", async (scene) => {
-    const waits = await scene.add("waits");
-    const replaced = await scene.add("replaced", { due: { after: LONG } });
     const running = await scene.running("running");
     const deferred = await scene.replace("running");
+    const waits = await scene.add("waits");
+    const replaced = await scene.add("replaced", { due: { after: LONG } });
     const { until, stop } = await watching(scene);
 
-    await scene.storage.cancel(["waits", "running"]);
+    await scene.cancel("waits", "running");
     await scene.replace("replaced");
 
     // Nobody waits for ever (invariant 64).
@@ -134,7 +135,7 @@ export function listeningTests(test: Test): void {
   test("Storage.watch() tells the ends that come with taking over", async (scene) => {
     const poison = await scene.running("poison");
     const cancelled = await scene.running("cancelled");
-    await scene.storage.cancel(["cancelled"]);
+    await scene.cancel("cancelled");
     await scene.advance(PAST_LEASE);
     const { until, stop } = await watching(scene);
 
@@ -147,13 +148,13 @@ export function listeningTests(test: Test): void {
 
   test("Storage.watch() tells nothing where nothing changed", async (scene) => {
     const { worker, claim } = await scene.running("a");
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
     const call = scene.call("b");
     await scene.storage.schedule([call]);
     const { heard, until, stop } = await watching(scene);
 
     await scene.storage.schedule([call, scene.call("a"), scene.call("b")]);
-    await scene.storage.cancel(["a", "nobody"]);
+    await scene.cancel("a", "nobody");
     await worker.settle({ key: "a", token: "x".repeat(22) }, completed());
     await scene.storage.promote(10);
     const marker = await scene.add("marker");
@@ -188,7 +189,7 @@ export function listeningTests(test: Test): void {
     await until(is("b", generation, "queued"));
 
     deepEqual(heard.map(({ key }) => key), ["b"]);
-    await neighbour.cancel(["b"]);
+    await neighbour.cancel([{ key: "b" }]);
     stop();
   });
 
@@ -203,7 +204,7 @@ export function listeningTests(test: Test): void {
     const { until, stop: alsoStop } = await listening(scene);
 
     const { verdict } = await scene.add("b", { due: { after: LONG } });
-    const replies = await scene.storage.cancel(["a"]);
+    const replies = await scene.cancel("a");
 
     deepEqual([verdict.kind, ...replies], ["scheduled", "requested"]);
     await until((notice) => notice.kind === "cancel" && notice.generation === generation);

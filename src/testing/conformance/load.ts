@@ -47,7 +47,7 @@ export function loadTests(test: Test): void {
 
     await worker.settle(claim, completed());
     equal(await scene.storage.count(), 3);
-    await scene.storage.cancel(["queued", "scheduled", "running"]);
+    await scene.cancel("queued", "scheduled", "running");
     equal(await scene.storage.count(), 0);
   });
 

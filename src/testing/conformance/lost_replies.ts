@@ -4,8 +4,9 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, rejects } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
+import { OWN } from "../../storage/contract.ts";
 import {
   completed,
   failed,
@@ -21,7 +22,8 @@ import {
 /** Declares them. */
 export function lostReplyTests(test: Test): void {
   for (const mode of ["add", "replace"] as const) {
-    test(`Storage.schedule() recognises an ${mode} while its task lives`, async (scene) => {
+    const name = mode === "add" ? "an add" : "a replace";
+    test(`Storage.schedule() recognises ${name} while its task lives`, async (scene) => {
       for (const due of [undefined, { after: LONG }]) {
         const key = due ? "scheduled" : "queued";
         const call = scene.call(key, { mode, due });
@@ -35,7 +37,7 @@ export function lostReplyTests(test: Test): void {
       equal((await scene.worker().claim()).length, 1);
     });
 
-    test(`Storage.schedule() recognises an ${mode} while its task runs`, async (scene) => {
+    test(`Storage.schedule() recognises ${name} while its task runs`, async (scene) => {
       const call = scene.call("a", { mode });
       await scene.storage.schedule([call]);
       const [claim] = await scene.worker().claim();
@@ -46,7 +48,7 @@ export function lostReplyTests(test: Test): void {
       equal((await scene.find("a")).deferred, undefined);
     });
 
-    test(`Storage.schedule() recognises an ${mode} by its record`, async (scene) => {
+    test(`Storage.schedule() recognises ${name} by its record`, async (scene) => {
       const call = scene.call("a", { mode });
       await scene.storage.schedule([call]);
       const worker = scene.worker();
@@ -94,6 +96,23 @@ export function lostReplyTests(test: Test): void {
 
     deepEqual(verdicts.map(({ kind }) => kind), ["scheduled", "scheduled", "scheduled"]);
     equal((await scene.worker().claim()).length, 3);
+  });
+
+  test("Storage.schedule() recognises calls that replace one another", async (scene) => {
+    const calls = [
+      scene.call("a"),
+      scene.call("a", { mode: "replace" }),
+      scene.call("b"),
+      scene.call("a", { mode: "replace", body: "last" }),
+    ];
+    await scene.storage.schedule(calls);
+
+    const verdicts = await scene.storage.schedule(calls);
+
+    // The record of the first is gone by now: the last one's trace speaks for all before it.
+    deepEqual(new Set(verdicts.map(({ kind }) => kind)), new Set(["scheduled"]));
+    like(await scene.live("a"), { generation: calls[3].generation, body: "last" });
+    equal((await scene.worker().claim()).length, 2);
   });
 
   test("Storage.step() repeats what it claimed", async (scene) => {
@@ -159,7 +178,7 @@ export function lostReplyTests(test: Test): void {
     await scene.add("a");
     const request = scene.worker().request();
     await scene.storage.step(request);
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
 
     const { claims } = await scene.storage.step(request);
 
@@ -208,25 +227,50 @@ export function lostReplyTests(test: Test): void {
     const request = { consumer: worker.name, token, lease: LEASE, want: 5, maxDeliveries: 5 };
     await scene.storage.reclaim({ ...request, cursor: "" });
 
-    const again = await scene.storage.reclaim({ ...request, cursor: "" });
     await scene.advance(PAST_LEASE);
     const back = await worker.reclaim();
 
     // Its own, under the token that was lost, and not counted again.
     deepEqual(back.map((claim) => [claim.token, claim.deliveries]), [[token, 2]]);
-    ok(again.claims.every((claim) => claim.token === token && claim.deliveries === 2));
+  });
+
+  test("Storage.reclaim() repeats what it took over", async (scene) => {
+    const { worker: lost } = await scene.running("a");
+    await scene.storage.schedule(["b", "c"].map((key) => scene.call(key)));
+    await lost.claim(2);
+    await scene.advance(PAST_LEASE);
+    const { name: consumer } = scene.worker();
+    const token = randomId();
+    const request = { consumer, token, lease: LEASE, want: 2, maxDeliveries: 5, cursor: "" };
+    const first = await scene.storage.reclaim(request);
+
+    const again = await scene.storage.reclaim(request);
+
+    deepEqual([again.claims, again.cursor], [first.claims, first.cursor]);
+    equal((await scene.live("a")).deliveries, 2);
+    like(await scene.live("c"), { consumer: lost.name }); // not one more
+  });
+
+  test("Storage.step() repeats what it showed of a consumer's own", async (scene) => {
+    const { worker, claim } = await scene.running("a");
+    const request = worker.request({ from: OWN });
+    await scene.storage.step(request);
+
+    const { claims } = await scene.storage.step(request);
+
+    deepEqual(claims, [claim]);
   });
 
   test("Storage.cancel(), renew(), promote() and retire() may be sent again", async (scene) => {
     const { worker, claim } = await scene.running("a");
     await scene.add("b", { due: { after: 10 } });
     await scene.advance(30);
-    await scene.storage.cancel(["a"]);
+    await scene.cancel("a");
     await scene.storage.renew(worker.name, [claim]);
     await scene.storage.promote(10);
     const before = await scene.storage.load(["a", "b"]);
 
-    deepEqual(await scene.storage.cancel(["a"]), ["requested"]);
+    deepEqual(await scene.cancel("a"), ["requested"]);
     deepEqual(await scene.storage.renew(worker.name, [claim]), ["cancel"]);
     equal((await scene.storage.promote(10)).promoted, 0);
     equal(await scene.storage.retire(worker.name), false);

@@ -84,7 +84,7 @@ export function promoteTests(test: Test): void {
     await scene.storage.schedule(["cancelled", "replaced", "kept"].map((key) => {
       return scene.call(key, { due });
     }));
-    await scene.storage.cancel(["cancelled"]);
+    await scene.cancel("cancelled");
     await scene.replace("replaced", { due: { after: LONG } });
     await scene.advance(40);
 

@@ -93,6 +93,11 @@ export class Scene implements AsyncDisposable {
     return this.add(key, { mode: "replace", ...parts });
   }
 
+  /** Cancels whatever is live under the keys. */
+  cancel(...keys: readonly string[]): ReturnType<Storage["cancel"]> {
+    return this.storage.cancel(keys.map((key) => ({ key })));
+  }
+
   /** A consumer that nobody else is. */
   worker(storage: Storage = this.storage): Worker {
     const worker = new Worker(storage);
@@ -160,7 +165,7 @@ export async function drain(
 ): Promise<void> {
   // Twice at most: a run that ends may hand over to a replacement, but a cancelled one has none.
   for (let round = 0; round < 2; round++) {
-    await storage.cancel(keys);
+    await storage.cancel(keys.map((key) => ({ key })));
     const commits: Commit[] = [];
     for (const { live } of await storage.load(keys)) {
       if (live?.token === undefined) continue;

@@ -161,15 +161,15 @@ export function scheduleTests(test: Test): void {
 
   test("Storage.schedule() never looks into a body", async (scene) => {
     const bodies = ["", "\0", "a|b\n{}", '"', "🦊", "+5", "x".repeat(10_000)];
-    await scene.storage.schedule(bodies.map((body, i) => scene.call(`${i}`, { body })));
-    const deferred = await scene.running("d");
+    const running = await scene.running("d");
     await scene.replace("d", { body: "|1|\0\n", due: { after: LONG } });
+    await scene.storage.schedule(bodies.map((body, i) => scene.call(`${i}`, { body })));
 
     const claims = await scene.worker().claim(bodies.length);
 
     deepEqual(claims.map(({ body }) => body), bodies);
     equal((await scene.find("d")).deferred?.body, "|1|\0\n");
-    await deferred.worker.settle(deferred.claim, completed());
+    await running.worker.settle(running.claim, completed());
     equal((await scene.live("d")).body, "|1|\0\n");
   });
 

@@ -7,6 +7,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import { decodeEnding } from "../../base/message.ts";
+import { OWN } from "../../storage/contract.ts";
 import { completed, keysOf, like, LONG, PAST_LEASE, type Test } from "./scene.ts";
 
 /** Declares them. */
@@ -60,6 +61,47 @@ export function stepTests(test: Test): void {
     await scene.worker().step(); // its reply may be lost, its worker may die reading it: invariant 40
 
     like(await scene.live("a"), { state: "running", attempt: 1, deliveries: 1 });
+  });
+
+  test("Storage.step() shows a consumer what it holds already", async (scene) => {
+    await scene.storage.schedule(["a", "b", "c", "d"].map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const claims = await worker.claim(3);
+    await scene.worker().claim(1);
+    await scene.storage.renew(worker.name, [claims[0]]);
+
+    // Invariant 72: after a reconnect at once, not after a lease; under the old tokens, not counted again.
+    const first = await worker.step({ from: OWN, want: 2 });
+    const rest = await worker.claim(5, { from: first.cursor });
+
+    deepEqual(first.claims, claims.slice(0, 2)); // from the oldest on
+    equal(first.more, true);
+    deepEqual(rest, claims.slice(2));
+    deepEqual(await worker.claim(5, { from: OWN }), claims);
+  });
+
+  test("Storage.step() shows nothing to a consumer that holds nothing", async (scene) => {
+    await scene.running("another's");
+    const { worker, claim } = await scene.running("settled");
+    await worker.settle(claim, completed());
+    await scene.add("queued");
+
+    const { claims, more } = await worker.step({ from: OWN });
+
+    deepEqual([claims, more], [[], false]);
+    equal((await scene.live("queued")).state, "queued");
+  });
+
+  test("Storage.step() settles also while it shows what is held", async (scene) => {
+    await scene.storage.schedule(["a", "b"].map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const [first, second] = await worker.claim(2);
+    const commits = [{ key: first.key, token: first.token, settlement: completed() }];
+
+    const { claims } = await worker.step({ commits, from: OWN });
+
+    deepEqual(claims, [second]);
+    equal((await scene.ended("a")).state, "completed");
   });
 
   test("Storage.step() gives each task to one consumer only", async (scene) => {

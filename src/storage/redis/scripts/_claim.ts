@@ -48,7 +48,7 @@ if #entries > 0 then
         else
           local last = status == 82 and match(row, '^%d*|%d*|%d*|%d*|(.*)$', at + #entry + 1) or ''
           local why = not attempt and 'row' or body and 'deliveries' or 'body'
-          bury(key, generation, why, (attempt or 0) .. '||' .. last .. '|', body)
+          bury(key, generation, 'd', why, (attempt or 0) .. '|' .. last, body)
         end
         if not (flags >= '2' and handOver(key)) then gone[#gone + 1] = key end
       else

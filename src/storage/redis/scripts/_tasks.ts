@@ -48,9 +48,10 @@ local function handOver(key)
 end
 
 -- Parked for a person to look at: visible, at most 10,000 of them (invariant 40), and a record for who waits for the result.
-local function bury(key, generation, why, text, body)
-  call('SET', recordPrefix .. key, 'D' .. generation .. stamp .. text, 'PX', '604800000')
-  call('HSET', graves, key, generation .. stamp .. why .. '|' .. #text .. '|' .. text .. (body or ''))
+-- Status 'D': the text is the client's; 'd': it is the attempt and the last consumer.
+local function bury(key, generation, status, why, text, body)
+  call('SET', recordPrefix .. key, status .. generation .. stamp .. text, 'PX', '604800000')
+  call('HSET', graves, key, status .. generation .. stamp .. why .. '|' .. #text .. '|' .. text .. (body or ''))
   call('ZADD', dead, now, key)
   if call('ZCARD', dead) > 10000 then call('HDEL', graves, call('ZPOPMIN', dead)[1]) end
   tell('D', generation, key)

@@ -7,18 +7,21 @@
 import { type Script, script } from "../script.ts";
 import { allowWhenFull, events, records, time } from "./_common.ts";
 
+/** What a cancel did. */
+export type Cancelled = "cancelled" | "requested" | "none";
+
 /**
- * The rest are keys. `request` is a random id (22) that the record of what ended bears, so that the call sent again gives
- * the first answer (invariants 6, 27).
+ * The rest are a key and a generation, or `""` for whatever is live, for each. `request` is a random id (22) that the
+ * record of what ended bears, so that the call sent again gives the first answer (invariants 6, 27).
  *
  * A cancelled task never runs, wherever its pointer is; a running one is marked in its row, so that it is not run again
- * after a crash (invariant 28). A deferred replacement is cancelled too. Repeating changes nothing (invariant 55). The
- * first write is one that a full Redis allows.
+ * after a crash (invariant 28). A deferred replacement is cancelled too, unless another generation was meant. Repeating
+ * changes nothing (invariant 55). The first write is one that a full Redis allows.
  */
 export const cancel: Script<
   "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls",
   { recordPrefix: "text"; events: "text"; wake: "text"; recordTtl: "text"; request: "text" },
-  readonly ("cancelled" | "requested" | "none")[]
+  readonly Cancelled[]
 > = script(
   {
     name: "cancel",
@@ -30,39 +33,51 @@ export const cancel: Script<
       recordTtl: "text",
       request: "text",
     },
-    reply: (raw) => raw as ("cancelled" | "requested" | "none")[],
+    reply: (raw) => raw as Cancelled[],
   },
   /* lua */ `
 ${time}
 local watched = call('HGET', calls, '@watch')
 ${events}
 ${records}
+
 local replies, ended = {}, {}
-for i = FIRST, #ARGV do
-  local key, reply = ARGV[i], 'none'
+local function finish(key, generation)
+  ended[key] = true
+  record(key, 'X', generation, recordTtl, 'C' .. request)
+  tell('X', generation, key)
+end
+
+for i = FIRST, #ARGV, 2 do
+  local key, wanted, reply = ARGV[i], ARGV[i + 1], 'none'
   local row = call('HGET', state, key)
   local status = row and byte(row, 1)
   local generation = row and sub(row, 3, 24)
-  if status == 82 then
+  local flags = row and byte(row, 2) - 48
+  local live = row and (wanted == '' or wanted == generation)
+
+  local waiting = row and flags >= 2 and wanted ~= generation and call('HGET', deferred, key)
+  if waiting and (wanted == '' or wanted == sub(waiting, 1, 22)) then
+    call('HDEL', deferred, key)
+    flags = flags - 2
+    row = sub(row, 1, 1) .. flags .. sub(row, 3)
+    call('HSET', state, key, row)
+    finish(key, sub(waiting, 1, 22))
+    reply = 'cancelled'
+  end
+
+  if live and status == 82 then
     reply = 'requested'
-    local flags = byte(row, 2) - 48
-    if flags ~= 1 then
+    if flags % 2 == 0 then
       ${allowWhenFull}
-      local waiting = flags >= 2 and call('HGET', deferred, key)
-      if waiting then
-        call('HDEL', deferred, key)
-        record(key, 'X', sub(waiting, 1, 22), recordTtl, 'c')
-        tell('X', sub(waiting, 1, 22), key)
-      end
-      call('HSET', state, key, 'R1' .. sub(row, 3))
-      call('PUBLISH', wake, 'K' .. generation .. key)
+      call('HSET', state, key, 'R' .. (flags + 1) .. sub(row, 3))
+      call('PUBLISH', wake, 'K' .. generation .. key)       -- the fast path; the mark in the row is the sure one
       tell('K', generation, key)
     end
-  elseif row then
+  elseif live then
     reply = 'cancelled'
     call('HDEL', state, key)
     call('HDEL', bodies, key)
-    call('HDEL', deferred, key)
     if status == 83 then call('ZREM', dueSet, key)
     else
       local entry = match(row, '^[%d%-]+', 25)
@@ -71,15 +86,15 @@ for i = FIRST, #ARGV do
         call('XDEL', stream, entry)
       end
     end
-    record(key, 'X', generation, recordTtl, 'C' .. request)
-    tell('X', generation, key)
-  elseif not ended[key] then                                -- nothing lives: or this very call ended it, and its reply was lost
+    finish(key, generation)
+  elseif reply == 'none' and not ended[key] then            -- did this very call end it, and its reply was lost?
     local text = redis.pcall('GET', recordPrefix .. key)
-    if type(text) == 'string' and match(text, '^|C(......................)', 24 + #match(text, '^%d*', 24)) == request then
-      reply = 'cancelled'
+    local bar = type(text) == 'string' and string.find(text, '|', 24, true)
+    local other = wanted ~= '' and bar and sub(text, 2, 23) ~= wanted
+    if bar and not other and sub(text, bar + 1, bar + 23) == 'C' .. request then
+      reply, ended[key] = 'cancelled', true
     end
   end
-  if reply == 'cancelled' then ended[key] = true end
   replies[#replies + 1] = reply
 end
 publish()

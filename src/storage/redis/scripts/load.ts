@@ -56,8 +56,8 @@ for from = FIRST, #ARGV, 1000 do
   for i = 1, #names do
     local grave = some[5][i]
     if grave then                                           -- the body is not told: it can be long, and nobody asks for it
-      local ended, length, start = match(grave, '^(%d+)|%a*|(%d+)|()', 23)
-      some[5][i] = start and 'D' .. sub(grave, 1, 22) .. ended .. '|' .. sub(grave, start, start + length - 1)
+      local ended, length, start = match(grave, '^(%d+)|%a*|(%d+)|()', 24)
+      some[5][i] = start and sub(grave, 1, 23) .. ended .. '|' .. sub(grave, start, start + length - 1)
     end
     for part = 1, 5 do table.insert(replies[part], some[part][i]) end
   end

@@ -24,7 +24,7 @@ export const promote: Script<
     args: { events: "text", limit: "number" },
     reply: (raw) => {
       const [promoted, next] = raw as [number, string];
-      return next === "" ? { promoted } : { promoted, next: Number(next) };
+      return { promoted, next: next === "" ? undefined : Number(next) };
     },
   },
   /* lua */ `

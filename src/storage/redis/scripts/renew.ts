@@ -10,7 +10,7 @@ import { type Script, script } from "../script.ts";
  * The rest are groups: token (22), size, then a key for each. Answers with a letter for each: `o` renewed, `c` renewed
  * although a cancel is wanted, `l` lost.
  *
- * Only rows that bear the token are renewed, nothing is stolen back, no delivery is counted (invariant 31).
+ * Only rows that bear the token and the consumer are renewed, nothing is stolen back, no delivery is counted (invariant 31).
  */
 export const renew: Script<"stream" | "state", { consumer: "text" }, string> = script(
   {
@@ -33,10 +33,12 @@ while at <= #ARGV do
 end
 if #names == 0 then return '' end
 local rows = call('HMGET', state, unpack(names))
+local me = '|' .. consumer
 local letters, entryOf, claim = {}, {}, { 'XCLAIM', stream, 'workers', consumer, 0 }
 for i = 1, #names do
   letters[i] = 'l'
-  if rows[i] and sub(rows[i], 1, 1) == 'R' and sub(rows[i], 25, 46) == tokens[i] then
+  local row = rows[i]
+  if row and sub(row, 1, 1) == 'R' and sub(row, 25, 46) == tokens[i] and sub(row, -#me) == me then
     entryOf[i] = match(rows[i], '^[%d%-]+', 47)
     claim[#claim + 1] = entryOf[i]
   end

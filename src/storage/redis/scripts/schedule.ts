@@ -41,13 +41,15 @@ ${events}
 ${records}
 
 local count = (#ARGV - FIRST + 1) / 3
-local names, generations, last, repeated = {}, {}, {}, false
+local names, generations, last, repeated, timed = {}, {}, {}, false, false
 for i = 1, count do
   local key = ARGV[FIRST + i * 3 - 3]
   names[i], generations[i] = key, sub(ARGV[FIRST + i * 3 - 2], 2, 23)
   if last[key] then repeated = true end
   last[key] = i
+  timed = timed or #ARGV[FIRST + i * 3 - 2] > 23
 end
+if timed then call('ZCARD', dueSet) end                      -- a key of the wrong type fails here, before the first write
 local rows = fetch(state, names)
 
 -- A call that finds another generation, or none, may be this very request sent again: then there is a record of it.
@@ -82,8 +84,8 @@ end
 
 local replies, rowPairs, bodyPairs, seen, earliest = {}, {}, {}, {}, nil
 local function flush()
-  write('HSET', state, rowPairs)
   write('HSET', bodies, bodyPairs)
+  write('HSET', state, rowPairs)
   rowPairs, bodyPairs = {}, {}
 end
 

@@ -199,7 +199,7 @@ if #ARGV >= FIRST then
         elseif replaced and again then kind, text = 'X', 'r' end
         if kind == 'T' then wait(key, '0', generation, attempt + 1, 0, instant(text))
         elseif kind == 'L' then wait(key, '0', generation, attempt, math.max(0, deliveries - 1), instant(text))
-        elseif kind == 'D' then bury(key, generation, 'worker', text, call('HGET', bodies, key))
+        elseif kind == 'D' then bury(key, generation, 'D', 'worker', text, call('HGET', bodies, key))
         else record(key, kind, generation, ttl, text) end
         if replaced or kind == 'T' or kind == 'L' then      -- it has a row again
         elseif successor and not cancelled then

@@ -1,0 +1,54 @@
+/**
+ * How many no-op tasks one worker runs and settles per second.
+ *
+ * @module
+ */
+
+import { type Docket, Worker } from "../../mod.ts";
+import { costMetrics, Meter, perUnit } from "../meter.ts";
+import { produce } from "../producer.ts";
+import type { Counts, Place, Sample, Scenario } from "../scenario.ts";
+import { addInFlight, connect, type Welcome } from "../work.ts";
+
+/** Each about a second's worth. */
+export const drains: readonly Scenario[] = [
+  drain(1, { memory: 60_000, redis: 5_000 }),
+  drain(10, { memory: 100_000, redis: 20_000 }),
+  drain(100, { memory: 150_000, redis: 40_000 }),
+];
+
+function drain(concurrency: number, counts: Counts): Scenario {
+  return {
+    name: `drain-${concurrency}`,
+    title: `drained at concurrency ${concurrency}`,
+    metrics: costMetrics("task"),
+
+    async measure(place: Place): Promise<Sample> {
+      using meter = new Meter(place);
+      const count = counts[place.storage];
+      await warmUp(place, concurrency, count / 10);
+      await using docket = await connect(place);
+      await produce(place, count);
+
+      return perUnit(await meter.during(() => drainAll(docket, concurrency, count)), count);
+    },
+  };
+}
+
+async function warmUp(place: Place, concurrency: number, count: number): Promise<void> {
+  await using docket = await connect(place, { name: "warm-up" });
+  await addInFlight(docket, count);
+  await drainAll(docket, concurrency, count);
+}
+
+/** From a worker's start to its end: the last task is settled by then, and the worker has signed off. */
+async function drainAll(docket: Docket, concurrency: number, count: number): Promise<void> {
+  const done = new AbortController();
+  let left = count;
+  const welcome: Welcome = () => {
+    if (--left === 0) done.abort();
+  };
+  docket.register({ welcome });
+  await using worker = new Worker(docket, { concurrency });
+  await worker.runForever({ signal: done.signal });
+}
