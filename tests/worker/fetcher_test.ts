@@ -1,0 +1,179 @@
+/**
+ * The fetcher against a storage whose answers come in an order that a real one seldom gives.
+ *
+ * @module
+ */
+
+import { deepEqual, equal } from "node:assert/strict";
+import { test } from "node:test";
+import type { Claim, Step, StepReply, Storage } from "../../src/storage/contract.ts";
+import { NEW, OWN } from "../../src/storage/contract.ts";
+import { FakeClock } from "../../src/testing/clock.ts";
+import { Fetcher } from "../../src/worker/fetcher.ts";
+import { Run, Running } from "../../src/worker/run.ts";
+import { Settler } from "../../src/worker/settler.ts";
+
+const NOTHING: StepReply = { claims: [], more: false, cursor: NEW };
+
+/** Every call waits until the test answers it. */
+class ScriptedStorage {
+  readonly steps: { readonly step: Step; readonly answer: (reply: StepReply) => void }[] = [];
+  readonly waits: { readonly answer: (from: string | undefined) => void }[] = [];
+
+  step(step: Step): Promise<StepReply> {
+    return new Promise((answer) => this.steps.push({ step, answer }));
+  }
+
+  wait(
+    _consumer: string,
+    _want: number,
+    _timeout: number,
+    { signal }: { signal: AbortSignal },
+  ): Promise<string | undefined> {
+    return new Promise((answer) => {
+      this.waits.push({ answer });
+      signal.addEventListener("abort", () => answer(undefined));
+    });
+  }
+}
+
+function scene(concurrency: number) {
+  const storage = new ScriptedStorage();
+  const clock = new FakeClock();
+  const running = new Running(concurrency);
+  const started: string[] = [];
+  const released: string[] = [];
+  const runs: Run[] = [];
+  const end = new AbortController();
+  const settler = new Settler(() => fetcher.poke());
+  const fetcher: Fetcher = new Fetcher({
+    storage: storage as unknown as Storage,
+    clock,
+    consumer: "worker~1",
+    concurrency,
+    maxDeliveries: 5,
+    minimumCheckInterval: 1_000,
+    reconnectionDelay: 100,
+    running,
+    start(claim) {
+      started.push(claim.key);
+      const run = new Run(claim, 0);
+      runs.push(run);
+      running.add(run);
+    },
+    release: (claim) => released.push(claim.key),
+    end: end.signal,
+  }, settler);
+  const finish = (run: Run) => {
+    running.delete(run);
+    settler.settle(run, { kind: "completed", text: "", ttl: 1 });
+  };
+  return { storage, clock, running, started, released, runs, fetcher, finish };
+}
+
+function claim(key: string, token: string): Claim {
+  return {
+    key,
+    generation: key.padEnd(22, "g"),
+    token,
+    state: "running",
+    attempt: 1,
+    deliveries: 1,
+    startedAt: 0,
+    consumer: "worker~1",
+    cancelled: false,
+    body: "",
+  };
+}
+
+test("Fetcher keeps what a wait set aside although another lane finds nothing afterwards", async () => {
+  const { storage, clock, fetcher, started } = scene(4);
+  fetcher.poke();
+  await clock.settle();
+  const [first, second] = storage.steps;
+
+  first.answer(NOTHING); // dry: the fetcher blocks
+  await clock.settle();
+  storage.waits[0].answer("7-0"); // something was set aside behind 7-0 …
+  await clock.settle();
+  second.answer(NOTHING); // … before the other lane tells that it found nothing
+  await clock.settle();
+
+  const own = storage.steps.find(({ step }) => step.from === "7-0");
+  own?.answer({ claims: [claim("a", own.step.token)], more: false, cursor: "8-0" });
+  await clock.settle();
+  deepEqual(started, ["a"]);
+});
+
+test("Fetcher never starts what runs here or has finished here and is not settled yet", async () => {
+  // Invariant 34: reading its own entries, a consumer meets what it holds already.
+  const { storage, clock, fetcher, started, runs, finish } = scene(2);
+  fetcher.poke();
+  await clock.settle();
+  const [first, second] = storage.steps;
+  const { token } = first.step;
+  first.answer({ claims: [claim("a", token), claim("b", token)], more: true, cursor: NEW });
+  await clock.settle();
+  finish(runs[0]); // its commit is under way from here on
+  second.answer(NOTHING);
+  await clock.settle();
+
+  fetcher.drain();
+  await clock.settle();
+  const own = storage.steps.find(({ step }) => step.from === OWN);
+  own?.answer({ claims: [claim("a", token), claim("b", token)], more: false, cursor: OWN });
+  await clock.settle();
+
+  equal(own === undefined, false);
+  deepEqual(started, ["a", "b"]);
+});
+
+test("Fetcher gives back what it claimed when there is no room for it any more", async () => {
+  // A reclaim and a blocking read may bring as much as there is room, both.
+  const { fetcher, started, released } = scene(1);
+  const token = "t".repeat(22);
+
+  fetcher.accept(claim("a", token), token);
+  fetcher.accept(claim("b", token), token);
+
+  deepEqual(started, ["a"]);
+  deepEqual(released, ["b"]);
+});
+
+test("Fetcher sends the same step again until its outcome is known", async () => {
+  // Invariant 27: what it commits must be neither lost nor decided twice.
+  const { storage, clock, fetcher } = scene(1);
+  const sent: Step[] = [];
+  let failures = 2;
+  storage.step = (step) => {
+    sent.push(step);
+    return failures-- > 0 ? Promise.reject(new Error("gone")) : new Promise(() => {});
+  };
+
+  fetcher.poke();
+  await clock.advance(1_000);
+
+  equal(sent.length, 3);
+  equal(new Set(sent).size, 1);
+});
+
+test("Fetcher asks for no more than there is room for", async () => {
+  const { storage, clock, fetcher, runs, finish } = scene(3);
+  fetcher.poke();
+  await clock.settle();
+
+  const wanted = storage.steps.map(({ step }) => step.want);
+  equal(wanted.reduce((sum, want) => sum + want, 0), 3);
+  const [{ step, answer }] = storage.steps;
+  answer({
+    claims: Array.from({ length: step.want }, (_, i) => claim(`k${i}`, step.token)),
+    more: true,
+    cursor: NEW,
+  });
+  await clock.settle();
+  finish(runs[0]);
+  await clock.settle();
+
+  const last = storage.steps.at(-1)!.step;
+  deepEqual([last.commits.length, last.want], [1, 1]);
+});
