@@ -87,27 +87,28 @@ function claim(key: string, token: string): Claim {
 }
 
 test("Fetcher keeps what a wait set aside although another lane finds nothing afterwards", async () => {
-  const { storage, clock, fetcher, started } = scene(4);
+  const { storage, clock, fetcher, started } = scene(2);
   fetcher.poke();
   await clock.settle();
   const [first, second] = storage.steps;
-
   first.answer(NOTHING); // dry: the fetcher blocks
   await clock.settle();
-  storage.waits[0].answer("7-0"); // something was set aside behind 7-0 …
-  await clock.settle();
-  second.answer(NOTHING); // … before the other lane tells that it found nothing
+  storage.waits[0].answer("7-0");
   await clock.settle();
 
-  const own = storage.steps.find(({ step }) => step.from === "7-0");
-  own?.answer({ claims: [claim("a", own.step.token)], more: false, cursor: "8-0" });
+  const own = storage.steps[2];
+  own.answer({ claims: [claim("a", own.step.token)], more: true, cursor: "8-0" }); // no room for the rest …
   await clock.settle();
+  second.answer(NOTHING); // … until the other lane tells that it found nothing
+  await clock.settle();
+
   deepEqual(started, ["a"]);
+  deepEqual(storage.steps.slice(2).map(({ step }) => step.from), ["7-0", "8-0"]);
 });
 
 test("Fetcher never starts what runs here or has finished here and is not settled yet", async () => {
   // Invariant 34: reading its own entries, a consumer meets what it holds already.
-  const { storage, clock, fetcher, started, runs, finish } = scene(2);
+  const { storage, clock, fetcher, started, released, runs, finish } = scene(2);
   fetcher.poke();
   await clock.settle();
   const [first, second] = storage.steps;
@@ -126,6 +127,7 @@ test("Fetcher never starts what runs here or has finished here and is not settle
 
   equal(own === undefined, false);
   deepEqual(started, ["a", "b"]);
+  deepEqual(released, []);
 });
 
 test("Fetcher gives back what it claimed when there is no room for it any more", async () => {
