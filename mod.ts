@@ -4,6 +4,7 @@
  *
  * @example
  * ```ts
+ * import { equal } from "node:assert/strict";
  * import { Docket, Worker } from "@docket/docket";
  *
  * function greet(name: string, greeting = "Hello"): string {
@@ -16,8 +17,8 @@
  *
  * await using worker = new Worker(docket);
  * await worker.runUntilFinished();
- * console.assert(await now.result() === "Hello, Jane!");
- * console.assert(await soon.result() === "Howdy, John!");
+ * equal(await now.result(), "Hello, Jane!");
+ * equal(await soon.result(), "Howdy, John!");
  * ```
  *
  * @module

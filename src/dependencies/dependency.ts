@@ -115,6 +115,7 @@ export type Decision =
  *
  * @example A dependency that measures how long its task takes
  * ```ts
+ * import { ok } from "node:assert/strict";
  * import { Dependency, type Scope, task } from "@docket/docket";
  *
  * class Stopwatch extends Dependency<{ elapsed(): number }> {
@@ -128,7 +129,7 @@ export type Decision =
  * const measured = task("measured", { watch: new Stopwatch() }, ({ watch }): boolean => {
  *   return watch.elapsed() >= 0;
  * });
- * console.assert(await measured());
+ * ok(await measured());
  * ```
  */
 export abstract class Dependency<Value, Args extends readonly unknown[] = readonly unknown[]> {

@@ -28,6 +28,7 @@ export type Yielded<Value> = Generator<Value, void, void> | AsyncGenerator<Value
  *
  * @example
  * ```ts
+ * import { equal } from "node:assert/strict";
  * import { Depends, task } from "@docket/docket";
  *
  * const connection = new Depends(async function* () {
@@ -45,7 +46,7 @@ export type Yielded<Value> = Generator<Value, void, void> | AsyncGenerator<Value
  * const countCustomers = task("countCustomers", { customers }, ({ customers }): number => {
  *   return customers.count();
  * });
- * console.assert(await countCustomers() === 6);
+ * equal(await countCustomers(), 6);
  * ```
  */
 export class Depends<Value, D extends Dependencies = Record<never, never>>

@@ -43,6 +43,9 @@ export class Resources implements Scope {
   readonly #replacements: ReadonlyMap<AnyDependency, () => unknown>;
   readonly #opened = new Map<AnyDependency, Promise<unknown>>();
   readonly #closes: Close[] = [];
+  /** How the execution ended, once it has: what is opened afterwards comes too late. */
+  #over?: { readonly failure?: Failure };
+  #closed = false;
 
   constructor({ clock, contextWith, abandon, replacements = [] }: ResourcesOptions) {
     this.clock = clock;
@@ -57,7 +60,8 @@ export class Resources implements Scope {
   }
 
   defer(close: Close): void {
-    this.#closes.push(close);
+    if (this.#closed) void closeLate(close, this.#over?.failure);
+    else this.#closes.push(close);
   }
 
   open<Value>(dependency: Dependency<Value>): Promise<Value> {
@@ -92,6 +96,8 @@ export class Resources implements Scope {
       } catch (error) {
         failures.push({ name, error });
       }
+      // Its Timeout did not wait for this: the handler must not start now, beside the next attempt (invariant 46).
+      if (this.#over) throw dependencyError("open", [{ name, error: new Error("it is too late") }]);
     }
     if (failures.length > 0) throw dependencyError("open", failures);
     return this.#contextWith(values) as TaskContext & Resolved<D>;
@@ -103,6 +109,7 @@ export class Resources implements Scope {
    * @throws {DependencyError} Lists everything that could not be closed.
    */
   async close(failure?: Failure): Promise<void> {
+    this.#over = { failure };
     const failures: DependencyFailure[] = [];
     for (let close = this.#closes.pop(); close; close = this.#closes.pop()) {
       try {
@@ -111,7 +118,17 @@ export class Resources implements Scope {
         failures.push({ name: close.name || "dependency", error });
       }
     }
+    this.#closed = true;
     if (failures.length > 0) throw dependencyError("dispose", failures);
+  }
+}
+
+/** Nothing leaks, however late it was opened. */
+async function closeLate(close: Close, failure: Failure | undefined): Promise<void> {
+  try {
+    await close(failure);
+  } catch {
+    // The execution is settled, with the reason why it ended early: nobody is left to be told.
   }
 }
 

@@ -166,10 +166,11 @@ export class Retry extends Dependency<RetryState> {
  *
  * @example
  * ```ts
+ * import { deepEqual } from "node:assert/strict";
  * import { ExponentialRetry } from "@docket/docket";
  *
  * const retry = new ExponentialRetry({ attempts: 5, minimumDelay: "2s", maximumDelay: "32s" });
- * console.assert([1, 2, 3, 4].map((n) => retry.delayAfter(n)).join() === "2000,4000,8000,16000");
+ * deepEqual([1, 2, 3, 4].map((n) => retry.delayAfter(n)), [2_000, 4_000, 8_000, 16_000]);
  * ```
  */
 export class ExponentialRetry extends Retry {

@@ -148,6 +148,7 @@ const DAYS: Millis = 86_400_000;
  *
  * @example
  * ```ts
+ * import { equal } from "node:assert/strict";
  * import { Docket, Worker } from "@docket/docket";
  *
  * function greet(name: string, greeting = "Hello"): string {
@@ -159,7 +160,7 @@ const DAYS: Millis = 86_400_000;
  *
  * await using worker = new Worker(docket);
  * await worker.runUntilFinished();
- * console.assert(await execution.result() === "Hello, Jane!");
+ * equal(await execution.result(), "Hello, Jane!");
  * ```
  */
 export class Docket implements AsyncDisposable {

@@ -85,6 +85,7 @@ const DEFINITION = Symbol.for("@docket/docket/task");
  *
  * @example
  * ```ts
+ * import { equal } from "node:assert/strict";
  * import { Retry, task, Timeout } from "@docket/docket";
  *
  * export const sendWelcomeEmail = task(
@@ -94,7 +95,7 @@ const DEFINITION = Symbol.for("@docket/docket/task");
  *     `${customerId} ${name} ${locale} attempt ${retry.attempt}`,
  * );
  *
- * console.assert(await sendWelcomeEmail(12345, "Jane") === "12345 Jane en attempt 1");
+ * equal(await sendWelcomeEmail(12345, "Jane"), "12345 Jane en attempt 1");
  * ```
  */
 export function task<Name extends string, F>(
@@ -184,7 +185,8 @@ async function callDirectly(
     const context = await resources.openAll(definition.dependencies, given);
     result = await definition.call(context, args);
   } catch (error) {
-    await resources.close({ error, attempt: 1 });
+    // What closing throws as well says less than the task's own error, which a worker would keep too.
+    await resources.close({ error, attempt: 1 }).catch(() => {});
     throw error;
   }
   await resources.close();

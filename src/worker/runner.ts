@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
+import { toInstant, toMillis } from "../base/duration.ts";
 import { CancelledError, LeaseLostError, messageOf, ShutdownError } from "../base/errors.ts";
 import { encodeFailure } from "../base/failure.ts";
 import { decodeArgs, decodeMessage, encodeEnding, type Message } from "../base/message.ts";
@@ -177,7 +178,7 @@ export class Runner {
     if (reason instanceof ShutdownError || reason instanceof LeaseLostError) {
       return { kind: "released", due: undefined }; // fenced, if another has it already
     }
-    const decision = firstDecision(definition.dependencies, { error, attempt: claim.attempt });
+    const decision = this.#ask(definition, { error, attempt: claim.attempt });
     if (decision.kind === "fail") return this.#failed(run, name, error);
     log.warn("{task} {key} failed at attempt {attempt} and will be tried again: {reason}", {
       task: name,
@@ -187,6 +188,20 @@ export class Runner {
       error,
     });
     return { kind: "retried", due: decision.due };
+  }
+
+  /** A policy that cannot decide fails its own task, with the task's own error, and nothing else (invariant 36). */
+  #ask({ name, dependencies }: Definition, failure: Failure): Decision {
+    try {
+      return firstDecision(dependencies, failure);
+    } catch (error) {
+      log.error("A policy of {task} cannot decide about a failure: {reason}", {
+        task: name,
+        reason: messageOf(error),
+        error,
+      });
+      return { kind: "fail" };
+    }
   }
 
   #completed(run: Run, task: string, result: unknown): Settlement {
@@ -233,7 +248,21 @@ export class Runner {
 function firstDecision(dependencies: Dependencies, failure: Failure): Decision {
   for (const dependency of Object.values(dependencies)) {
     const decision = dependency.decide?.(failure);
-    if (decision) return decision;
+    if (decision) return validated(decision);
   }
   return { kind: "fail" };
+}
+
+/** A time that is none would spoil the step that carries it, and with it what other tasks have to settle. */
+function validated(decision: Decision): Decision {
+  if (decision.kind === "fail") return decision;
+  const { kind, due } = decision;
+  if (kind !== "retry") throw new TypeError(`Cannot carry out a decision of kind ${String(kind)}`);
+  if (due === undefined) return decision;
+  return {
+    kind,
+    due: "at" in due
+      ? { at: toInstant("at", due.at) }
+      : { after: Math.ceil(toMillis("after", due.after)) },
+  };
 }

@@ -95,6 +95,7 @@ const log = getLogger(["docket", "worker"]);
  *
  * @example
  * ```ts
+ * import { equal } from "node:assert/strict";
  * import { Docket, Worker } from "@docket/docket";
  *
  * function add(a: number, b: number): number {
@@ -106,7 +107,7 @@ const log = getLogger(["docket", "worker"]);
  *
  * await using worker = new Worker(docket, { concurrency: 50 });
  * await worker.runUntilFinished();
- * console.assert(await execution.result() === 5);
+ * equal(await execution.result(), 5);
  * ```
  */
 export class Worker implements AsyncDisposable {

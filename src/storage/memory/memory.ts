@@ -22,7 +22,6 @@ import {
   type Reclaim,
   type ReclaimReply,
   type Renewal,
-  type Settlement,
   type Step,
   type StepReply,
   type Storage,
@@ -30,6 +29,7 @@ import {
   type Verdict,
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
+import { type Ending, endingOf, type Successor, successorOf } from "./ending.ts";
 import { MemoryStorage } from "./handle.ts";
 import { Heap } from "./heap.ts";
 import { Hints } from "./hints.ts";
@@ -63,9 +63,6 @@ export function openMemory(url: URL, { docket, clock, recordTtl }: MemoryOptions
 /** What a step brought its consumer, and where to go on. */
 type Brought = Pick<Lane, "brought" | "more" | "cursor">;
 
-/** How a run ends, or `undefined` when its task goes on. */
-type Ending = Pick<EndedTask, "state" | "text" | "reason"> & { readonly ttl: Millis };
-
 /** All of one docket's state. `ttl` is always that of records which the storage writes by itself. */
 export class Memory {
   readonly clock: Clock;
@@ -91,7 +88,8 @@ export class Memory {
     const now = this.clock.now();
     const done = this.#done(calls, now);
     const verdicts = calls.map((call, i): Verdict => {
-      return i < done(call.key) ? { kind: "scheduled" } : this.#accept(call, now, ttl);
+      const later = done(call.key);
+      return i < later ? this.#answer(call, calls[later], now) : this.#accept(call, now, ttl);
     });
     this.hints.tell(now);
     return verdicts;
@@ -188,7 +186,8 @@ export class Memory {
       if (task.run) brought.push(task.run);
     }
     const first = this.#running.first?.run;
-    const cursor = first && first.renewedAt <= expired ? "more" : "";
+    // Pages are numbered: the same page under the same token is a call that was sent again.
+    const cursor = first && first.renewedAt <= expired ? `${Number(reclaim.cursor) + 1}` : "";
     consumer.reclaimed = { token: reclaim.token, from: reclaim.cursor, brought, cursor };
     this.hints.tell(now);
     return { claims: claimsOf(brought), cursor };
@@ -246,6 +245,17 @@ export class Memory {
     if (task?.generation === generation) return { kind: "scheduled" };
     if (task?.deferred?.generation === generation) return { kind: "deferred" };
     return this.#records.has(key, generation, now) ? { kind: "scheduled" } : undefined;
+  }
+
+  /** What a call was answered that is done, as far as the later one tells that has covered its trace. */
+  #answer(call: Call, later: Call, now: Millis): Verdict {
+    const task = this.#tasks.get(call.key);
+    const before = this.#recognise(call, now);
+    if (before || !task || task.deferred?.generation !== later.generation) {
+      return before ?? { kind: "scheduled" };
+    }
+    // The later one still waits for the run to end: then what runs now ran then, too.
+    return call.mode === "add" ? { kind: "exists", live: view(task) } : { kind: "deferred" };
   }
 
   #accept(call: Call, now: Millis, ttl: Millis): Verdict {
@@ -410,46 +420,6 @@ export class Memory {
     this.#records.keep(key, ended, ttl);
     if (state === "dead") this.#records.bury(key, ended);
     this.hints.change(key, generation, state);
-  }
-}
-
-type Successor = { readonly generation: string; readonly due: Due; readonly body: string };
-
-/** The next of a chain. */
-function successorOf(settlement: Settlement): Successor | undefined {
-  return settlement.kind === "succeeded" ? settlement : undefined;
-}
-
-/** A wanted cancel wins over whatever would go on, and so does a replacement (invariants 14, 28). */
-function endingOf(
-  { cancelled, deferred }: Task,
-  settlement: Settlement,
-  recordTtl: Millis,
-): Ending | undefined {
-  switch (settlement.kind) {
-    case "completed":
-    case "failed": {
-      const { kind, text, ttl } = settlement;
-      return { state: kind, text, ttl };
-    }
-    case "cancelled": {
-      const { text, reason, ttl } = settlement;
-      return { state: "cancelled", text, reason, ttl };
-    }
-    case "dead":
-      return { state: "dead", text: settlement.text, ttl: recordTtl };
-    case "succeeded": {
-      const { state, text, ttl } = settlement;
-      return cancelled
-        ? { state: "cancelled", text, reason: "cancelled", ttl }
-        : { state, text, ttl };
-    }
-    case "retried":
-    case "released": {
-      if (!cancelled && !deferred) return undefined;
-      const reason = cancelled ? "cancelled" : "replaced";
-      return { state: "cancelled", text: "", reason, ttl: recordTtl };
-    }
   }
 }
 

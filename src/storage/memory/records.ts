@@ -78,6 +78,11 @@ export class Records {
     if (this.#graves.size > MAX_GRAVES) this.#graves.delete(this.#graves.keys().next().value!);
   }
 
+  /** How many records are kept, those included whose time is over. */
+  get size(): number {
+    return this.#records.size;
+  }
+
   /** What is parked under the key. */
   grave(key: string): EndedTask | undefined {
     return this.#graves.get(key);

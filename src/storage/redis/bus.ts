@@ -10,8 +10,10 @@ import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { Backoff } from "../../base/loop.ts";
 import type { Change, Notice } from "../contract.ts";
+import { onAbort } from "./abort.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { bare } from "./failures.ts";
 import type { Keys } from "./keys.ts";
 import { watch } from "./scripts/watch.ts";
 
@@ -37,12 +39,12 @@ export interface BusSettings {
 export class Bus {
   readonly #settings: BusSettings;
   readonly #listeners = new Map<string, Set<Listener>>();
-  /** What the present connection is subscribed to, and who waits for more. */
-  #subscribed = new Map<string, Promise<unknown>>();
+  /** What the present connection hears. */
+  #subscribed = new Set<string>();
   #redis?: Redis;
   #running = false;
-  /** Wakes the loop: somebody came or went, or the connection broke. */
-  #wake = () => {};
+  /** Somebody came or went, the connection broke, a channel was subscribed to: whoever waits looks again. */
+  readonly #news = new Set<() => void>();
 
   constructor(settings: BusSettings) {
     this.#settings = settings;
@@ -53,7 +55,7 @@ export class Bus {
     const { wake } = this.#settings.keys;
     return this.#subscribe(wake, (message) => {
       const heard = readNotice(message);
-      if (heard) notice(heard);
+      if (heard) tell(notice, heard);
     }, signal);
   }
 
@@ -62,53 +64,31 @@ export class Bus {
     const { events } = this.#settings.keys;
     // Subscribed first, marked then: what changes after this resolves is heard (invariant 64).
     await this.#subscribe(events, (message) => readChanges(message, change), signal);
-    if (!signal.aborted) {
-      await this.#mark(signal).catch((error) => {
-        if (!signal.aborted) throw error;
-      });
+    try {
+      await this.#mark(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 
   async #subscribe(channel: string, listener: Listener, signal: AbortSignal): Promise<void> {
+    const { closing } = this.#settings.client;
+    closing.throwIfAborted();
     if (signal.aborted) return;
     const listeners = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, listeners.add(listener));
-    signal.addEventListener("abort", () => {
+    const leave = () => {
+      for (const off of deafen) off();
       listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(channel) === listeners) {
-        this.#listeners.delete(channel);
-      }
-      this.#wake();
-    }, { once: true });
+      if (listeners.size === 0) this.#listeners.delete(channel);
+      this.#announce();
+    };
+    const deafen = [onAbort(signal, leave), onAbort(closing, leave)];
     void this.#run();
-    this.#wake();
-    await this.#heard(channel, signal);
+    this.#announce();
+    await this.#until(() => signal.aborted || closing.aborted || this.#subscribed.has(channel));
+    closing.throwIfAborted();
   }
-
-  /** Resolves once the channel is subscribed to. */
-  #heard(channel: string, signal: AbortSignal): Promise<void> {
-    const { client } = this.#settings;
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        this.#waiters.delete(look);
-        signal.removeEventListener("abort", look);
-        client.closing.removeEventListener("abort", look);
-      };
-      const look = () => {
-        if (client.closing.aborted) reject(client.closing.reason);
-        else if (signal.aborted || this.#confirmed.has(channel)) resolve();
-        else return;
-        settle();
-      };
-      this.#waiters.add(look);
-      signal.addEventListener("abort", look);
-      client.closing.addEventListener("abort", look);
-      look();
-    });
-  }
-
-  readonly #waiters = new Set<() => void>();
-  #confirmed = new Set<string>();
 
   /** Keeps a subscribed connection while anybody listens. */
   async #run(): Promise<void> {
@@ -117,90 +97,80 @@ export class Bus {
     const { client, clock } = this.#settings;
     const connection = client.connection();
     const backoff = new Backoff(20, 1_000);
-    try {
-      while (this.#listeners.size > 0 && !client.closed) {
-        try {
-          await this.#attend(connection, backoff);
-        } catch {
-          // Whatever it was, a listener waits for ever: the loss itself was logged where it was seen.
+    while (this.#listeners.size > 0) {
+      try {
+        await this.#attend(connection, backoff);
+      } catch (error) {
+        if (backoff.calm && !client.closed) {
+          log.warn("Cannot listen: {reason}", { reason: bare(error).message });
         }
-        this.#forget();
-        connection.drop();
-        if (this.#listeners.size > 0) await sleep(clock, backoff.next(), client.closing);
       }
-    } finally {
-      client.release(connection);
-      this.#running = false;
-      if (this.#listeners.size > 0 && !client.closed) void this.#run(); // somebody came just now
+      this.#redis?.removeAllListeners("messageBuffer");
+      this.#subscribed = new Set();
+      connection.drop();
+      if (this.#listeners.size > 0) await sleep(clock, backoff.next(), client.closing);
     }
+    client.release(connection);
+    this.#running = false;
   }
 
   /** Serves the listeners on one connection until it breaks, or nobody listens any more. */
   async #attend(connection: Connection, backoff: Backoff): Promise<void> {
-    const { client, clock, keys } = this.#settings;
-    const redis = await connection.ready();
-    this.#redis = redis;
-    redis.on("messageBuffer", (channel: Buffer, message: Buffer) => {
-      for (const listener of this.#listeners.get(channel.toString()) ?? []) {
-        try {
-          listener(message);
-        } catch (error) {
-          log.error("A listener failed: {error}", { error }); // its own fault must not cost the others theirs
-        }
-      }
-    });
+    const { clock } = this.#settings;
+    const redis = this.#redis = await connection.ready();
     let broken = false;
     redis.once("close", () => {
       broken = true;
-      this.#wake();
+      this.#announce();
+    });
+    redis.on("messageBuffer", (channel: Buffer, message: Buffer) => {
+      for (const listener of this.#listeners.get(channel.toString()) ?? []) listener(message);
     });
     let pulse = clock.monotonic() + PULSE;
-    while (this.#listeners.size > 0 && !broken && !client.closed) {
-      for (const channel of this.#listeners.keys()) {
-        if (this.#subscribed.has(channel)) continue;
-        const answer = this.#timed(redis, redis.subscribe(channel));
-        this.#subscribed.set(channel, answer);
-        await answer;
-        this.#confirmed.add(channel);
-        backoff.reset();
-        for (const look of [...this.#waiters]) look();
-      }
+    while (this.#listeners.size > 0 && !broken) {
+      await this.#tune(redis);
+      backoff.reset();
       if (clock.monotonic() >= pulse) {
-        // A silent connection looks just like one on which nothing happens.
-        await this.#timed(redis, redis.ping());
-        if (this.#listeners.has(keys.events)) await this.#mark(client.closing);
+        await this.#check(redis);
         pulse = clock.monotonic() + PULSE;
       }
-      await this.#nap(pulse - clock.monotonic());
+      const disarm = clock.timer(pulse - clock.monotonic(), () => this.#announce());
+      await this.#until(() => broken || !this.#isTuned() || clock.monotonic() >= pulse);
+      disarm();
     }
   }
 
-  /** Sleeps until something happens. */
-  #nap(delay: Millis): Promise<void> {
-    return new Promise((resolve) => {
-      const { client, clock } = this.#settings;
-      const wake = () => {
-        disarm();
-        client.closing.removeEventListener("abort", wake);
-        resolve();
-      };
-      const disarm = clock.timer(delay, wake);
-      client.closing.addEventListener("abort", wake);
-      this.#wake = wake;
-      // What happened between the last look and now has nobody to wake.
-      const unserved = [...this.#listeners.keys()].some((channel) =>
-        !this.#subscribed.has(channel)
-      );
-      if (unserved || this.#listeners.size === 0 || client.closed) wake();
-    });
+  /** Subscribes to what somebody listens to, and to nothing else. */
+  async #tune(redis: Redis): Promise<void> {
+    for (const channel of this.#listeners.keys()) {
+      if (this.#subscribed.has(channel)) continue;
+      await this.#timed(redis, redis.subscribe(channel));
+      this.#subscribed.add(channel);
+      this.#announce();
+    }
+    for (const channel of this.#subscribed) {
+      if (this.#listeners.has(channel)) continue;
+      this.#subscribed.delete(channel);
+      await this.#timed(redis, redis.unsubscribe(channel));
+    }
   }
 
+  #isTuned(): boolean {
+    return this.#listeners.size === this.#subscribed.size &&
+      [...this.#subscribed].every((channel) => this.#listeners.has(channel));
+  }
+
+  /** A silent connection looks just like one on which nothing happens. */
+  async #check(redis: Redis): Promise<void> {
+    const { client, keys } = this.#settings;
+    await this.#timed(redis, redis.ping());
+    if (this.#listeners.has(keys.events)) await this.#mark(client.closing);
+  }
+
+  /** Destroys the connection unless it answers in time. */
   async #timed(redis: Redis, answer: Promise<unknown>): Promise<void> {
     const { clock, commandTimeout } = this.#settings;
-    const disarm = clock.timer(commandTimeout, () => {
-      redis.disconnect();
-      redis.stream?.destroy();
-    });
+    const disarm = clock.timer(commandTimeout, () => redis.stream?.destroy());
     try {
       await answer;
     } finally {
@@ -208,16 +178,35 @@ export class Bus {
     }
   }
 
-  #forget(): void {
-    this.#redis?.removeAllListeners("messageBuffer");
-    this.#redis = undefined;
-    this.#subscribed = new Map();
-    this.#confirmed = new Set();
-  }
-
   async #mark(signal: AbortSignal): Promise<void> {
     const { client, keys } = this.#settings;
     await client.run(watch.call(keys, { span: WATCHED }), { what: "watch", signal });
+  }
+
+  /** Looks at each piece of news until it is so. */
+  #until(isSo: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isSo()) return;
+        this.#news.delete(look);
+        resolve();
+      };
+      this.#news.add(look);
+      look();
+    });
+  }
+
+  #announce(): void {
+    for (const look of [...this.#news]) look();
+  }
+}
+
+/** A listener's own fault must not cost the others theirs. */
+function tell<T>(listener: (told: T) => void, told: T): void {
+  try {
+    listener(told);
+  } catch (error) {
+    log.error("A listener failed: {error}", { error });
   }
 }
 
@@ -251,7 +240,7 @@ function readChanges(message: Buffer, change: (change: Change) => void): void {
     if (colon < 0) return;
     const end = colon + 1 + Number(message.toString("latin1", at + 23, colon));
     if (!(end <= message.length)) return; // not ours
-    if (state) change({ state, generation, key: message.toString("utf8", colon + 1, end) });
+    if (state) tell(change, { state, generation, key: message.toString("utf8", colon + 1, end) });
     at = end;
   }
 }

@@ -10,13 +10,16 @@ import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError, StorageFullError } from "../../base/errors.ts";
 import { Backoff } from "../../base/loop.ts";
 import { Connection } from "./connection.ts";
-import { bare, codeOf, judge, NoAnswer } from "./failures.ts";
+import { bare, codeOf, ConnectFailure, isElsewhere, judge } from "./failures.ts";
 import type { Invocation } from "./script.ts";
 
 const log = getLogger(["docket", "redis"]);
 
 /** A blocking read may come back so much later than it was told to. */
 const BLOCKING_MARGIN: Millis = 5_000;
+
+/** With less time left nothing is tried again. */
+const SHORTEST_TRY: Millis = 50;
 
 /** What a {@linkcode Client} needs. */
 export interface ClientSettings {
@@ -75,7 +78,6 @@ export class Client {
       redis,
       clock,
       connectTimeout,
-      onReady: () => this.#noteBack(),
       onLost: (cause) => this.#noteLost(cause),
     });
     this.#all.add(connection);
@@ -99,7 +101,7 @@ export class Client {
     await this.#persist(
       { what, signal },
       until,
-      (left) => this.#attempt(this.#commands, left, signal, (redis) => redis.ping()),
+      (left) => this.#commands.call((redis) => redis.ping(), left, signal),
       true,
     );
   }
@@ -137,12 +139,8 @@ export class Client {
   ): Promise<unknown> {
     const connection = this.#idle.pop() ?? this.connection();
     try {
-      const reply = await this.#attempt(
-        connection,
-        block + BLOCKING_MARGIN,
-        signal,
-        (redis) => redis.call(name, [...args]),
-      );
+      const call = (redis: Redis) => redis.call(name, [...args]);
+      const reply = await connection.call(call, block + BLOCKING_MARGIN, signal);
       this.#idle.push(connection);
       return reply;
     } catch (error) {
@@ -155,8 +153,7 @@ export class Client {
 
   /** Destroys every socket. What is under way rejects; nothing is left to keep the process alive (invariant 74). */
   close(): void {
-    const { url } = this.#settings;
-    this.#closing.abort(new ConnectionError(`Cannot reach ${url}: the storage is closed`));
+    this.#closing.abort(new ConnectionError(`Cannot reach ${this.url}: the storage is closed`));
     for (const connection of this.#all) connection.close();
     this.#all.clear();
     this.#idle.length = 0;
@@ -169,7 +166,7 @@ export class Client {
     return this.#persist(
       patience,
       until,
-      (left) => this.#attempt(this.#commands, Math.min(left, commandTimeout), signal, call),
+      (left) => this.#commands.call(call, Math.min(left, commandTimeout), signal),
     );
   }
 
@@ -186,118 +183,70 @@ export class Client {
     let unknown = false;
     for (;;) {
       signal?.throwIfAborted();
-      this.#closing.signal.throwIfAborted();
+      this.closing.throwIfAborted();
       let failure: unknown;
       try {
-        return await attempt(until === undefined ? Infinity : until - clock.monotonic());
+        const value = await attempt(until === undefined ? Infinity : until - clock.monotonic());
+        if (this.#lost) this.#noteBack();
+        return value;
       } catch (error) {
         failure = error;
       }
       signal?.throwIfAborted();
-      this.#closing.signal.throwIfAborted();
-      const judgement = judge(failure);
+      this.closing.throwIfAborted();
       unknown ||= codeOf(failure) === undefined; // a reply error says that nothing was done
-      const delay = backoff.next();
-      const late = until !== undefined && clock.monotonic() + delay >= until;
-      switch (judgement.kind) {
-        case "broken":
-          throw new ProtocolError(
-            `Cannot ${patience.what}: Redis answered ${JSON.stringify(bare(failure).message)}`,
-            { cause: bare(failure) },
-          );
-        case "full":
-          if (patience.failsWhenFull || late) {
-            throw new StorageFullError(
-              `Cannot ${patience.what}: ${this.#settings.url} has no memory left, and nothing was written`,
-              { cause: bare(failure) },
-            );
-          }
-          break;
-        case "refused":
-          // With a signal it is tried again: passwords are rotated while workers run.
-          if (until !== undefined) throw this.#failed(patience, failure, unknown);
-          break;
-        case "again":
-          if (judgement.drop) this.#commands.drop();
-          if (late || (hasty && codeOf(failure) === undefined)) {
-            throw this.#failed(patience, failure, unknown);
-          }
-          break;
-        case "unknown script":
-          if (late) throw this.#failed(patience, failure, unknown);
-          break;
-      }
-      await this.#pause(delay, signal);
+      const left = until === undefined ? Infinity : until - clock.monotonic();
+      const last = left < SHORTEST_TRY || (hasty && failure instanceof ConnectFailure);
+      const error = this.#giveUp(failure, patience, { last, unknown });
+      if (error) throw error;
+      this.#noteLost(bare(failure));
+      if (isElsewhere(failure)) this.#commands.drop();
+      await this.#pause(Math.min(backoff.next(), left / 2), signal);
     }
   }
 
-  /** One try, with a deadline after which the socket is destroyed: whoever stays silent may stay so for ever. */
-  #attempt<T>(
-    connection: Connection,
-    deadline: Millis,
-    signal: AbortSignal | undefined,
-    call: (redis: Redis) => Promise<T>,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      let client: Redis | undefined;
-      let over = false;
-      const end = () => {
-        over = true;
-        disarm();
-        signal?.removeEventListener("abort", abort);
-      };
-      const fail = (error: unknown) => {
-        if (over) return;
-        end();
-        reject(error);
-      };
-      const abort = () => fail(signal?.reason);
-      const disarm = this.#settings.clock.timer(deadline, () => {
-        fail(new NoAnswer(`no answer within ${Math.round(deadline)} ms`));
-        connection.drop(client);
-      });
-      signal?.addEventListener("abort", abort);
-      const send = (redis: Redis) => {
-        if (over) return;
-        client = redis;
-        call(redis).then((value) => {
-          if (over) return;
-          end();
-          resolve(value);
-        }, fail);
-      };
-      if (connection.client) send(connection.client);
-      else connection.ready().then(send, fail);
-    });
+  /** What to reject with, if it is not to be tried again. */
+  #giveUp(
+    failure: unknown,
+    patience: Patience,
+    { last, unknown }: { readonly last: boolean; readonly unknown: boolean },
+  ): Error | undefined {
+    const cause = bare(failure);
+    const cannot = `Cannot ${patience.what}: ${this.url}`;
+    switch (judge(failure)) {
+      case "again":
+        break;
+      case "refused":
+        // With a signal it is tried again: passwords are changed while workers run.
+        last ||= !patience.signal;
+        break;
+      case "full":
+        if (!last && !patience.failsWhenFull) return undefined;
+        return new StorageFullError(`${cannot} has no memory left, and nothing was written`, {
+          cause,
+        });
+      case "broken":
+        return new ProtocolError(`${cannot} answered ${JSON.stringify(cause.message)}`, { cause });
+    }
+    if (!last) return undefined;
+    const more = unknown && patience.unknown ? `; ${patience.unknown}` : "";
+    return new ConnectionError(`${cannot}: ${cause.message}${more}`, { cause });
   }
 
   async #pause(delay: Millis, signal?: AbortSignal): Promise<void> {
     const { clock } = this.#settings;
-    const both = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    const both = signal ? AbortSignal.any([signal, this.closing]) : this.closing;
     await sleep(clock, delay, both);
-  }
-
-  #failed(patience: Patience, failure: unknown, unknown: boolean): ConnectionError {
-    const cause = bare(failure);
-    const more = unknown && patience.unknown ? `; ${patience.unknown}` : "";
-    return new ConnectionError(
-      `Cannot ${patience.what}: ${this.#settings.url}: ${cause.message}${more}`,
-      { cause },
-    );
   }
 
   #noteLost(cause: Error): void {
     if (this.#lost || this.closed) return;
     this.#lost = true;
-    log.warn("Lost the connection to {url}: {reason}", {
-      url: this.#settings.url,
-      reason: cause.message,
-    });
+    log.warn("Cannot use {url} for now: {reason}", { url: this.url, reason: cause.message });
   }
 
   #noteBack(): void {
-    if (!this.#lost) return;
     this.#lost = false;
-    log.info("The connection to {url} is back", { url: this.#settings.url });
+    log.info("{url} answers again", { url: this.url });
   }
 }

@@ -6,6 +6,7 @@
 
 import { Redis, type RedisOptions } from "ioredis";
 import type { Clock, Millis } from "../../base/clock.ts";
+import { onAbort } from "./abort.ts";
 import { bare, ConnectFailure, NoAnswer } from "./failures.ts";
 
 /** What a {@linkcode Connection} needs. */
@@ -13,8 +14,6 @@ export interface ConnectionSettings {
   readonly redis: RedisOptions;
   readonly clock: Clock;
   readonly connectTimeout: Millis;
-  /** Called when a connection stands. */
-  readonly onReady: () => void;
   /** Called when one breaks that was not broken on purpose. */
   readonly onLost: (cause: Error) => void;
 }
@@ -24,15 +23,12 @@ export class Connection {
   readonly #settings: ConnectionSettings;
   #client?: Redis;
   #opening?: Promise<Redis>;
+  /** The client that is still connecting. */
+  #half?: Redis;
   #closed = false;
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
-  }
-
-  /** The client, if it stands. */
-  get client(): Redis | undefined {
-    return this.#client;
   }
 
   /**
@@ -45,9 +41,50 @@ export class Connection {
     return this.#opening ??= this.#open().finally(() => this.#opening = undefined);
   }
 
+  /**
+   * Makes one try, with a deadline after which the socket is destroyed: who stays silent may stay so for ever
+   * (invariant 71). When the signal aborts, nobody waits for the answer any more.
+   */
+  call<T>(
+    command: (redis: Redis) => Promise<T>,
+    deadline: Millis,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let client: Redis | undefined;
+      let over = false;
+      const end = () => {
+        over = true;
+        disarm();
+        deafen?.();
+      };
+      const fail = (error: unknown) => {
+        if (over) return;
+        end();
+        reject(error);
+      };
+      const disarm = this.#settings.clock.timer(deadline, () => {
+        fail(new NoAnswer(`no answer within ${Math.round(deadline)} ms`));
+        if (client) this.drop(client);
+      });
+      const deafen = signal && onAbort(signal, () => fail(signal.reason));
+      const send = (redis: Redis) => {
+        if (over) return;
+        client = redis;
+        command(redis).then((value) => {
+          if (over) return;
+          end();
+          resolve(value);
+        }, fail);
+      };
+      if (this.#client) send(this.#client);
+      else this.ready().then(send, fail);
+    });
+  }
+
   /** Destroys the socket: what is under way on it fails at once. */
   drop(client: Redis | undefined = this.#client): void {
-    if (!client) return;
+    if (client === undefined) return;
     if (this.#client === client) this.#client = undefined;
     destroy(client);
   }
@@ -59,11 +96,8 @@ export class Connection {
     if (this.#half) destroy(this.#half);
   }
 
-  /** The client that is still connecting. */
-  #half?: Redis;
-
   async #open(): Promise<Redis> {
-    const { redis, clock, connectTimeout, onReady } = this.#settings;
+    const { redis, clock, connectTimeout } = this.#settings;
     if (this.#closed) throw new ConnectFailure("closed", { cause: new Error("closed") });
     const client = new Redis(redis);
     this.#half = client;
@@ -92,9 +126,7 @@ export class Connection {
       this.#client = undefined;
       this.#settings.onLost(bare(failure ?? new Error("the server closed it")));
     });
-    this.#client = client;
-    onReady();
-    return client;
+    return this.#client = client;
   }
 }
 

@@ -4,18 +4,11 @@
  * @module
  */
 
-/** What to do about a failure. */
-export type Judgement =
-  /** It may go better next time. `drop`: on another connection. */
-  | { readonly kind: "again"; readonly drop: boolean }
-  /** The server does not know this script yet. */
-  | { readonly kind: "unknown script" }
-  /** No memory left; nothing was written. */
-  | { readonly kind: "full" }
-  /** The user, the password or the permissions are wrong: only a person can change that. */
-  | { readonly kind: "refused" }
-  /** It will fail again. */
-  | { readonly kind: "broken" };
+/**
+ * What to do about a failure: try again; report that there is no memory left (nothing was written); report that the user,
+ * the password or the permissions are wrong, which only a person can change; report that it will fail again.
+ */
+export type Judgement = "again" | "full" | "refused" | "broken";
 
 /** A connection could not be made: even a reply error now says something about the connection, not about a command. */
 export class ConnectFailure extends Error {
@@ -35,6 +28,7 @@ const AGAIN: ReadonlySet<string> = new Set([
   "MISCONF",
   "NOREPLICAS",
   "UNBLOCKED",
+  "NOSCRIPT", // flushed between EVALSHA and its answer: the next try sends the whole script
 ]);
 
 /** The server is not the master, or not the one for this slot, any more: it is looked up again (invariant 71). */
@@ -46,13 +40,15 @@ const REFUSED: ReadonlySet<string> = new Set(["WRONGPASS", "NOAUTH", "NOPERM", "
 export function judge(error: unknown): Judgement {
   const connecting = error instanceof ConnectFailure;
   const code = codeOf(connecting ? error.cause : error);
-  if (code === undefined) return { kind: "again", drop: false }; // no reply: the connection failed
-  if (AGAIN.has(code)) return { kind: "again", drop: false };
-  if (ELSEWHERE.has(code)) return { kind: "again", drop: true };
-  if (code === "NOSCRIPT") return { kind: "unknown script" };
-  if (code === "OOM") return { kind: "full" };
-  if (REFUSED.has(code) || connecting) return { kind: "refused" };
-  return { kind: "broken" };
+  if (code === undefined) return "again"; // no reply: the connection failed
+  if (AGAIN.has(code) || ELSEWHERE.has(code)) return "again";
+  if (code === "OOM") return "full";
+  return REFUSED.has(code) || connecting ? "refused" : "broken";
+}
+
+/** Whether another server must be asked. */
+export function isElsewhere(error: unknown): boolean {
+  return ELSEWHERE.has(codeOf(error) ?? "");
 }
 
 /** The code of a reply error; `undefined` when it is another error. */

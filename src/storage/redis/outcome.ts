@@ -35,21 +35,27 @@ export interface Grouped {
   readonly order: readonly number[];
 }
 
-/** Groups commits, so that tokens and times to live, which they mostly share, travel once. */
+/**
+ * Groups commits, so that tokens and times to live, which they mostly share, travel once. A key that comes again goes into
+ * a later group: of two commits under one token the first counts, as everywhere.
+ */
 export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Grouped {
   const groups = new Map<string, number[]>();
+  const keys = new Set<string>();
   for (let i = 0; i < commits.length; i++) {
-    const { token, settlement } = commits[i];
-    const name = `${token}${whole("ttl" in settlement ? settlement.ttl : recordTtl)}`;
+    const { key, token, settlement } = commits[i];
+    const ttl = whole("ttl" in settlement ? settlement.ttl : recordTtl);
+    const name = keys.has(key) ? `${token}${ttl} ${i}` : `${token}${ttl}`;
     const group = groups.get(name);
     if (group) group.push(i);
     else groups.set(name, [i]);
+    keys.add(key);
   }
   const rest: (string | number)[] = [];
   const order: number[] = [];
   for (const [name, group] of groups) {
     const { length } = commits[group[0]].token;
-    rest.push(name.slice(0, length), name.slice(length), group.length);
+    rest.push(name.slice(0, length), name.slice(length).split(" ")[0], group.length);
     for (const i of group) {
       rest.push(commits[i].key, encodeSettlement(commits[i].settlement));
       order.push(i);

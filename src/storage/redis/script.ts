@@ -13,8 +13,6 @@ type ValueOf<K extends Kind> = K extends "number" ? number : K extends "flag" ? 
 
 /** One call of a script, ready to be sent, also again: the bytes stay the same. */
 export interface Invocation<Reply> {
-  /** For error messages. */
-  readonly name: string;
   readonly sha: string;
   readonly source: string;
   /** How many keys, the keys, the arguments: what follows the hash in EVALSHA. */
@@ -25,7 +23,6 @@ export interface Invocation<Reply> {
 
 /** The shape of a script: the Lua locals `keys` and `args` name, and what its answer means. */
 export interface Shape<Name extends string, Args extends Record<string, Kind>, Reply> {
-  readonly name: string;
   readonly keys: readonly Name[];
   readonly args: Args;
   readonly reply: (raw: unknown) => Reply;
@@ -71,7 +68,7 @@ export function script<
       for (const name of shape.keys) operands.push(keys[name]);
       for (const name of names) operands.push(encode(args[name]));
       for (const item of rest) operands.push(item); // not spread: there may be thousands
-      return { name: shape.name, sha, source, operands, read: shape.reply };
+      return { sha, source, operands, read: shape.reply };
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import { GroupCommit, type GroupCommitOptions } from "../../base/group_commit.ts";
+import { onAbort } from "./abort.ts";
 
 /** How items travel together. */
 export interface TogetherOptions<Item, Answer>
@@ -47,32 +48,28 @@ export class Together<Item, Answer> {
     if (!signal) return this.#brief.add(item);
     if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      signal.addEventListener("abort", abort);
-      this.#patient.add({ item, signal }).then(resolve, reject)
-        .finally(() => signal.removeEventListener("abort", abort));
+      const deafen = onAbort(signal, () => reject(signal.reason));
+      this.#patient.add({ item, signal }).then(resolve, reject).finally(deafen);
     });
   }
 }
 
 /** A signal that aborts when all of these have. */
 function lastAbort(signals: readonly AbortSignal[]): { signal: AbortSignal; release(): void } {
-  const [first] = signals;
-  if (signals.every((signal) => signal === first)) return { signal: first, release() {} };
-  const waiting = new Set(signals.filter((signal) => !signal.aborted));
+  const waiting = new Set(signals);
+  const [first] = waiting;
+  if (waiting.size === 1) return { signal: first, release() {} };
   const all = new AbortController();
-  const abort = (event: Event) => {
-    const signal = event.target as AbortSignal;
+  const leave = (signal: AbortSignal) => {
     waiting.delete(signal);
     if (waiting.size === 0) all.abort(signal.reason);
   };
-  if (waiting.size === 0) all.abort(first.reason);
-  const watched = [...waiting];
-  for (const signal of watched) signal.addEventListener("abort", abort);
+  const deafen = [...waiting].map((signal) => onAbort(signal, () => leave(signal)));
+  for (const signal of [...waiting]) if (signal.aborted) leave(signal);
   return {
     signal: all.signal,
     release() {
-      for (const signal of watched) signal.removeEventListener("abort", abort);
+      for (const off of deafen) off();
     },
   };
 }

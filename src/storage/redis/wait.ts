@@ -52,7 +52,7 @@ export class Waiter {
         this.#client.closing.throwIfAborted();
         if (codeOf(error) === undefined) this.#unsure.add(wait.consumer);
         if (signal?.aborted) return undefined;
-        const { kind } = judge(error);
+        const kind = judge(error);
         const late = this.#clock.monotonic() >= until;
         if (codeOf(error) === "NOGROUP") await this.#createGroup(signal);
         else if (kind === "broken") throw this.#broken(error);

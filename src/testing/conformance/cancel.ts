@@ -7,7 +7,8 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import type { Settlement } from "../../storage/contract.ts";
-import { completed, failed, like, LONG, PAST_LEASE, succeeded, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, failed, like, LONG, PAST_LEASE, succeeded } from "./shorthands.ts";
 
 /** What would go on, if nobody had cancelled it. */
 const GOING_ON: readonly Settlement[] = [

@@ -6,7 +6,9 @@
 
 import { deepEqual, equal } from "node:assert/strict";
 import type { Change } from "../../storage/contract.ts";
-import { completed, Ear, failed, like, LONG, succeeded, type Test } from "./scene.ts";
+import { Ear } from "./ear.ts";
+import type { Test } from "./scene.ts";
+import { completed, failed, like, LONG, succeeded } from "./shorthands.ts";
 
 /** Keys that have broken something somewhere. */
 const ODD_KEYS: readonly string[] = [

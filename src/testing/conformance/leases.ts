@@ -6,7 +6,8 @@
 
 import { deepEqual, equal, notEqual } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
-import { completed, keysOf, LEASE, like, LONG, PAST_LEASE, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, keysOf, LEASE, like, LONG, PAST_LEASE } from "./shorthands.ts";
 
 /** Declares them. */
 export function leaseTests(test: Test): void {

@@ -6,16 +6,9 @@
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { Change, Notice, Settlement } from "../../storage/contract.ts";
-import {
-  completed,
-  Ear,
-  failed,
-  LONG,
-  PAST_LEASE,
-  type Scene,
-  succeeded,
-  type Test,
-} from "./scene.ts";
+import { Ear } from "./ear.ts";
+import type { Scene, Test } from "./scene.ts";
+import { completed, failed, LONG, PAST_LEASE, succeeded } from "./shorthands.ts";
 
 /** What is heard of each way a run can go. */
 const HEARD: readonly (readonly [Settlement, Change["state"]])[] = [

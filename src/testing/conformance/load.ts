@@ -5,7 +5,8 @@
  */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { completed, failed, like, LONG, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, failed, like, LONG } from "./shorthands.ts";
 
 /** Declares them. */
 export function loadTests(test: Test): void {

@@ -7,6 +7,7 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import { OWN } from "../../storage/contract.ts";
+import type { Test } from "./scene.ts";
 import {
   completed,
   failed,
@@ -16,8 +17,7 @@ import {
   LONG,
   PAST_LEASE,
   succeeded,
-  type Test,
-} from "./scene.ts";
+} from "./shorthands.ts";
 
 /** Declares them. */
 export function lostReplyTests(test: Test): void {

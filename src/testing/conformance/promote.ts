@@ -5,7 +5,8 @@
  */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { keysOf, like, LONG, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { keysOf, like, LONG } from "./shorthands.ts";
 
 /** Declares them. */
 export function promoteTests(test: Test): void {

@@ -6,7 +6,8 @@
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { DeferredTask, Settlement } from "../../storage/contract.ts";
-import { completed, failed, like, LONG, succeeded, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, failed, like, LONG, succeeded } from "./shorthands.ts";
 
 /** Every way a run can end or go on, and how the record of a replaced one then reads. */
 const OUTCOMES: readonly (readonly [Settlement, string, string | undefined])[] = [

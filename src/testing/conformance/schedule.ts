@@ -5,7 +5,8 @@
  */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { completed, keysOf, like, LONG, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, keysOf, like, LONG } from "./shorthands.ts";
 
 /** Declares them. */
 export function scheduleTests(test: Test): void {
@@ -47,6 +48,23 @@ export function scheduleTests(test: Test): void {
 
     like(await scene.live("past"), { state: "queued", due: 1_000 });
     like(await scene.live("no delay"), { state: "queued" });
+  });
+
+  test("Storage.schedule() takes any instant, and fractions of a millisecond", async (scene) => {
+    const end = 8.64e15; // the last instant of a Date
+    await scene.storage.schedule([
+      scene.call("last", { due: { at: end } }),
+      scene.call("fraction", { due: { after: 20.5 } }),
+    ]);
+
+    equal((await scene.live("last")).due, end);
+    await scene.advance(40);
+    equal((await scene.storage.promote(10)).promoted, 1);
+    const worker = scene.worker();
+    const [claim] = await worker.claim();
+    equal(claim.key, "fraction");
+    await worker.settle(claim, { kind: "completed", text: "t", ttl: 60_000.5 });
+    equal((await scene.ended("fraction")).text, "t");
   });
 
   test("Storage.schedule() changes nothing when it adds a key that is queued", async (scene) => {

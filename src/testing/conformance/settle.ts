@@ -7,16 +7,8 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import type { Settlement } from "../../storage/contract.ts";
-import {
-  completed,
-  failed,
-  keysOf,
-  like,
-  LONG,
-  PAST_LEASE,
-  succeeded,
-  type Test,
-} from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, failed, keysOf, like, LONG, PAST_LEASE, succeeded } from "./shorthands.ts";
 
 /** Every way to end. */
 const ENDINGS: readonly Settlement[] = [

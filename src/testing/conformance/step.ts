@@ -8,7 +8,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import { decodeEnding } from "../../base/message.ts";
 import { OWN } from "../../storage/contract.ts";
-import { completed, keysOf, like, LONG, PAST_LEASE, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, keysOf, like, LONG, PAST_LEASE } from "./shorthands.ts";
 
 /** Declares them. */
 export function stepTests(test: Test): void {

@@ -6,7 +6,8 @@
 
 import { deepEqual, equal, notEqual, rejects } from "node:assert/strict";
 import type { Settlement } from "../../storage/contract.ts";
-import { completed, keysOf, LONG, PAST_LEASE, succeeded, type Test } from "./scene.ts";
+import type { Test } from "./scene.ts";
+import { completed, keysOf, LONG, PAST_LEASE, succeeded } from "./shorthands.ts";
 
 /** After each of these its task is queued again. */
 const SETTLEMENTS: readonly Settlement[] = [
@@ -86,6 +87,16 @@ export function waitingTests(test: Test): void {
     await Promise.all(waiting);
 
     deepEqual(claims.toSorted(), ["a", "b", "c", "d"]);
+  });
+
+  test("Storage.wait() wakes as many consumers as there is work for", async (scene) => {
+    const waiting = [scene.worker(), scene.worker(await scene.another())].map((w) => w.await(1));
+
+    await scene.advance(20);
+    await scene.storage.schedule(["a", "b"].map((key) => scene.call(key)));
+
+    const claims = await Promise.all(waiting);
+    deepEqual(claims.flatMap(keysOf).toSorted(), ["a", "b"]);
   });
 
   test("Storage.wait() may give up after its timeout, and loses nothing by it", async (scene) => {

@@ -24,7 +24,6 @@ export const cancel: Script<
   readonly Cancelled[]
 > = script(
   {
-    name: "cancel",
     keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls"],
     args: {
       recordPrefix: "text",

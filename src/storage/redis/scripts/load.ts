@@ -23,7 +23,6 @@ export const load: Script<
   readonly Stored[]
 > = script(
   {
-    name: "load",
     keys: ["state", "bodies", "deferred", "graves"],
     args: { recordPrefix: "text" },
     reply: (raw) => {

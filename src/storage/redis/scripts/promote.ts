@@ -19,7 +19,6 @@ export const promote: Script<
   Promotion
 > = script(
   {
-    name: "promote",
     keys: ["stream", "state", "dueSet", "calls"],
     args: { events: "text", limit: "number" },
     reply: (raw) => {

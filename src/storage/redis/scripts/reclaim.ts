@@ -41,7 +41,6 @@ export const reclaim: Script<
   Reclaimed
 > = script(
   {
-    name: "reclaim",
     keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls", "dead", "graves"],
     args: {
       recordPrefix: "text",
@@ -70,13 +69,13 @@ ${lists}
 
 if remembered[1] and sub(remembered[1], 1, #request) == request then
   local reached, at = match(remembered[1], '^([^|]*)|()', #request + 1)
-  local again = {}
+  local again, me = {}, '|' .. consumer
   while at <= #remembered[1] do                             -- the reply was lost: what it brought is still this consumer's
     local length, start = match(remembered[1], '^(%d+):()', at)
     at = start + length
     local key = sub(remembered[1], start, at - 1)
     local row = call('HGET', state, key)
-    if row and byte(row, 1) == 82 and sub(row, 25, 46) == token then
+    if row and byte(row, 1) == 82 and sub(row, -#me) == me then
       local n = #again
       again[n + 1], again[n + 2], again[n + 3] = key, row, call('HGET', bodies, key) or ''
     end

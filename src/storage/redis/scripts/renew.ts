@@ -14,7 +14,6 @@ import { type Script, script } from "../script.ts";
  */
 export const renew: Script<"stream" | "state", { consumer: "text" }, string> = script(
   {
-    name: "renew",
     keys: ["stream", "state"],
     args: { consumer: "text" },
     reply: (raw) => raw as string,

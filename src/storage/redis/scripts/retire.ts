@@ -14,7 +14,6 @@ import { tidy } from "./_tidy.ts";
  */
 export const retire: Script<"stream" | "calls", { consumer: "text" }, boolean> = script(
   {
-    name: "retire",
     keys: ["stream", "calls"],
     args: { consumer: "text" },
     reply: (raw) => raw === 1,

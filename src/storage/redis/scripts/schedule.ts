@@ -28,7 +28,6 @@ export const schedule: Script<
   readonly Answer[]
 > = script(
   {
-    name: "schedule",
     keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls"],
     args: { recordPrefix: "text", events: "text", wake: "text", recordTtl: "text" },
     reply: (raw) => raw as Answer[],
@@ -69,15 +68,14 @@ for from = 1, #recordKeys, 4000 do
 end
 
 -- Of several calls for one key the last leaves the trace: where it has, those before it did their work too.
-local applied = {}
+local applied, beside = {}, {}
 if repeated then
   for i = count, 1, -1 do
     local key, row = names[i], rows[i]
     if not applied[key] then
       local waiting = row and byte(row, 2) >= 50 and call('HGET', deferred, key)
-      if recorded[i] or row and sub(row, 3, 24) == generations[i] or waiting and sub(waiting, 1, 22) == generations[i] then
-        applied[key] = i
-      end
+      beside[key] = waiting and sub(waiting, 1, 22) == generations[i]
+      if recorded[i] or beside[key] or row and sub(row, 3, 24) == generations[i] then applied[key] = i end
     end
   end
 end
@@ -102,22 +100,25 @@ for i = 1, count do
     due = string.format('%.0f', at)
   end
 
+  local before = i < (applied[key] or 0)                     -- then what runs now ran then, too, if the last was deferred
   local reply
-  if recorded[i] or row and sub(row, 3, 24) == generation or i < (applied[key] or 0) then
+  if recorded[i] or row and sub(row, 3, 24) == generation or before and not beside[key] then
     reply = 'ok'
   elseif row and not replace then
     reply = { row, call('HGET', bodies, key) or '' }
+  elseif before then
+    reply = 'deferred'
   elseif row and byte(row, 1) == 82 then
     reply = 'deferred'
     local flags = byte(row, 2) - 48
     local waiting = flags >= 2 and call('HGET', deferred, key)
-    local before = waiting and sub(waiting, 1, 22)
-    if before ~= generation then
+    local previous = waiting and sub(waiting, 1, 22)
+    if previous ~= generation then
       call('HSET', deferred, key, generation .. due .. '|' .. body)
       if flags < 2 then call('HSET', state, key, 'R' .. (flags + 2) .. sub(row, 3)) end
-      if before then
-        record(key, 'X', before, recordTtl, 'r')
-        tell('X', before, key)
+      if previous then
+        record(key, 'X', previous, recordTtl, 'r')
+        tell('X', previous, key)
       end
     end
   else

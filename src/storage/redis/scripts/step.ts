@@ -69,7 +69,6 @@ export const step: Script<
   Brought
 > = script(
   {
-    name: "step",
     keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls", "dead", "graves"],
     args: {
       recordPrefix: "text",

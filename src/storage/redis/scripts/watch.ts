@@ -10,7 +10,6 @@ import { allowWhenFull, time } from "./_common.ts";
 /** Events are published for so many milliseconds more. Never shortens what another watcher asked for. */
 export const watch: Script<"stream" | "calls", { span: "number" }, void> = script(
   {
-    name: "watch",
     keys: ["stream", "calls"],
     args: { span: "number" },
     reply: () => {},

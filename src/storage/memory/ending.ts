@@ -1,0 +1,60 @@
+/**
+ * What a settlement makes of a run: decided here, done in `memory.ts`.
+ *
+ * @module
+ */
+
+import type { Millis } from "../../base/clock.ts";
+import type { Due, EndedTask, Settlement } from "../contract.ts";
+import type { Task } from "./task.ts";
+
+/** How a run ends. */
+export type Ending = Pick<EndedTask, "state" | "text" | "reason"> & { readonly ttl: Millis };
+
+/** What takes the place of a run that ended. */
+export interface Successor {
+  readonly generation: string;
+  readonly due: Due;
+  readonly body: string;
+}
+
+/**
+ * How the run of a task ends; `undefined` when the task goes on. A wanted cancel wins over whatever would go on, and so
+ * does a replacement (invariants 14, 28).
+ */
+export function endingOf(
+  { cancelled, deferred }: Task,
+  settlement: Settlement,
+  recordTtl: Millis,
+): Ending | undefined {
+  switch (settlement.kind) {
+    case "completed":
+    case "failed": {
+      const { kind, text, ttl } = settlement;
+      return { state: kind, text, ttl };
+    }
+    case "cancelled": {
+      const { text, reason, ttl } = settlement;
+      return { state: "cancelled", text, reason, ttl };
+    }
+    case "dead":
+      return { state: "dead", text: settlement.text, ttl: recordTtl };
+    case "succeeded": {
+      const { state, text, ttl } = settlement;
+      return cancelled
+        ? { state: "cancelled", text, reason: "cancelled", ttl }
+        : { state, text, ttl };
+    }
+    case "retried":
+    case "released": {
+      if (!cancelled && !deferred) return undefined;
+      const reason = cancelled ? "cancelled" : "replaced";
+      return { state: "cancelled", text: "", reason, ttl: recordTtl };
+    }
+  }
+}
+
+/** The next of a chain. */
+export function successorOf(settlement: Settlement): Successor | undefined {
+  return settlement.kind === "succeeded" ? settlement : undefined;
+}
