@@ -95,8 +95,8 @@ export function decodeEnding(text: string): Ending {
   return {
     attempt: Number(attempt || 0),
     startedAt: startedAt ? Number(startedAt) : undefined,
-    worker: worker ? decodeURIComponent(worker) : undefined,
-    task: task ? decodeURIComponent(task) : undefined,
+    worker: worker ? uncolumn(worker) : undefined,
+    task: task ? uncolumn(task) : undefined,
     value: text.slice(at),
   };
 }
@@ -106,4 +106,13 @@ function column(name = ""): string {
   return name.includes("|") || name.includes("%")
     ? name.replaceAll("%", "%25").replaceAll("|", "%7C")
     : name;
+}
+
+/** Text that {@linkcode column} did not write is shown as it stands (invariant 69). */
+function uncolumn(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -155,7 +155,9 @@ export class Execution<Result = unknown> {
 
   /** The name of the worker that runs, or ran, it. */
   get worker(): string | undefined {
-    return this.#live?.consumer ? workerOf(this.#live.consumer) : this.#ending?.worker;
+    // Of a task that died by its deliveries the storage tells the consumer, having no other name.
+    const worker = this.#live?.consumer ?? this.#ending?.worker;
+    return worker === undefined ? undefined : workerOf(worker);
   }
 
   /** When the present, or the last, attempt started. */

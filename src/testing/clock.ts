@@ -24,7 +24,7 @@ interface Timer {
  *
  * @example
  * ```ts
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual as deepEqual } from "node:assert/strict";
  * import { FakeClock } from "@docket/docket/testing";
  *
  * const clock = new FakeClock(new Date("2026-01-01T00:00:00Z"));

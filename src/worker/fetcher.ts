@@ -25,6 +25,15 @@ import type { Settler } from "./settler.ts";
 /** At most so many commits, and so many claims, in one step: it keeps the storage's answer times short. */
 const MAX_BATCH = 250;
 
+/**
+ * From so many deliveries on, a task may be what kills the workers that run it. Two such never run beside each other here:
+ * whatever ran beside the culprit would be charged with its deaths, and be parked with it.
+ */
+const SUSPICIOUS_DELIVERIES = 3;
+
+/** A suspect that finds another at work is given back for so long. */
+const SUSPECT_DELAY: Millis = 1_000;
+
 /** Two steps under way keep both the storage and this process busy. */
 const LANES = 2;
 
@@ -42,8 +51,8 @@ export interface FetcherOptions {
   readonly running: Running;
   /** Starts a claimed task; never throws, never waits. */
   readonly start: (claim: Claim) => void;
-  /** Gives back a claimed task that will not be started. */
-  readonly release: (claim: Claim) => void;
+  /** Gives back a claimed task that will not be started here, at once or after a delay. */
+  readonly release: (claim: Claim, delay?: Millis) => void;
   /** Ends all calls, whatever becomes of them. */
   readonly end: AbortSignal;
 }
@@ -108,14 +117,18 @@ export class Fetcher {
     };
   }
 
-  /** Starts what was claimed under `token`, or gives it back when there is no room or the worker drains. */
+  /** Starts what was claimed under `token`, or gives it back when it cannot be started here now. */
   accept(claim: Claim, token: string): void {
-    const { running, start, release } = this.#options;
-    const { key, token: held } = claim;
+    const { running, start, release, maxDeliveries } = this.#options;
+    const { key, token: held, deliveries } = claim;
     // Under another token it is a claim from before: its reply was lost, or it is here already (invariant 34).
     if (held !== token && (running.has(key, held) || this.#settler.has(key, held))) return;
-    if (this.#draining || running.room <= 0) release(claim);
-    else start(claim);
+    if (this.#draining || running.room <= 0) return release(claim);
+    const suspicious = Math.min(SUSPICIOUS_DELIVERIES, maxDeliveries);
+    if (deliveries >= suspicious && deliveries > 1 && running.someDelivered(suspicious)) {
+      return release(claim, SUSPECT_DELAY);
+    }
+    start(claim);
   }
 
   /** Something finished, or there is room again. All that finishes in one turn of the event loop goes together. */

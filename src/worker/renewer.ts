@@ -47,12 +47,12 @@ export class Renewer {
       await sleep(clock, lease / LOOKS_PER_LEASE, signal);
       if (signal.aborted) return;
       const now = clock.monotonic();
-      if (this.#underWay) {
-        this.#giveUpDoubtful();
-      } else if (now - renewedAt >= lease / RENEWALS_PER_LEASE) {
+      if (!this.#underWay && now - renewedAt >= lease / RENEWALS_PER_LEASE) {
         // After a stall the renewal goes first: only the storage knows whether the lease is still ours.
         renewedAt = now;
         if (running.size > 0) void this.#renew(signal);
+      } else {
+        this.#giveUpDoubtful();
       }
     }
   }

@@ -97,6 +97,12 @@ export class Running implements Iterable<Run> {
     return false;
   }
 
+  /** Whether anything that runs here was delivered at least so often. */
+  someDelivered(deliveries: number): boolean {
+    for (const { claim } of this.#runs) if (claim.deliveries >= deliveries) return true;
+    return false;
+  }
+
   /** Resolves when nothing runs. */
   empty(): Promise<void> {
     if (this.#runs.size === 0) return Promise.resolve();

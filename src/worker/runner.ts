@@ -71,9 +71,10 @@ export class Runner {
     this.#settler.settle(run, settlement);
   }
 
-  /** Gives back a claim that will not be started. */
-  release(claim: Claim): void {
-    this.#settler.settle(new Run(claim, 0), { kind: "released", due: undefined });
+  /** Gives back a claim that will not be started here, nothing charged. */
+  release(claim: Claim, delay?: Millis): void {
+    const due = delay === undefined ? undefined : { after: delay };
+    this.#settler.settle(new Run(claim, 0), { kind: "released", due });
   }
 
   /** Asks whatever runs to stop. */

@@ -235,7 +235,7 @@ export class Worker implements AsyncDisposable {
       minimumCheckInterval: this.#minimumCheckInterval,
       reconnectionDelay,
       start: (claim) => void runner.run(claim),
-      release: (claim) => runner.release(claim),
+      release: (claim, delay) => runner.release(claim, delay),
       end,
     }, settler);
     const lease = this.#lease;

@@ -130,7 +130,7 @@ test("Fetcher never starts what runs here or has finished here and is not settle
   deepEqual(released, []);
 });
 
-test("Fetcher gives back what it claimed when there is no room for it any more", async () => {
+test("Fetcher gives back what it claimed when there is no room for it any more", () => {
   // A reclaim and a blocking read may bring as much as there is room, both.
   const { fetcher, started, released } = scene(1);
   const token = "t".repeat(22);
@@ -140,6 +140,19 @@ test("Fetcher gives back what it claimed when there is no room for it any more",
 
   deepEqual(started, ["a"]);
   deepEqual(released, ["b"]);
+});
+
+test("Fetcher never runs two tasks side by side that may be what kills their workers", () => {
+  // F09: whatever runs beside a poisonous task dies with it, and must not be parked with it.
+  const { fetcher, started, released } = scene(4);
+  const token = "t".repeat(22);
+
+  fetcher.accept({ ...claim("poison", token), deliveries: 3 }, token);
+  fetcher.accept({ ...claim("innocent", token), deliveries: 3 }, token);
+  fetcher.accept({ ...claim("fresh", token), deliveries: 1 }, token);
+
+  deepEqual(started, ["poison", "fresh"]);
+  deepEqual(released, ["innocent"]);
 });
 
 test("Fetcher sends the same step again until its outcome is known", async () => {

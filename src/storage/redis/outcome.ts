@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { Millis } from "../../base/clock.ts";
 import type { CancelReason } from "../../base/errors.ts";
-import type { Call, Commit, Due, Settlement } from "../contract.ts";
+import type { Call, Commit, Due, Lease, Settlement } from "../contract.ts";
 
 /** The last instant that a `Date` can tell. Beyond it numbers would print with an exponent. */
 const END_OF_TIME: Millis = 8.64e15;
@@ -58,6 +58,26 @@ export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Gro
     rest.push(name.slice(0, length), name.slice(length).split(" ")[0], group.length);
     for (const i of group) {
       rest.push(commits[i].key, encodeSettlement(commits[i].settlement));
+      order.push(i);
+    }
+  }
+  return { rest, order };
+}
+
+/** Groups leases by token: token, size, keys. */
+export function groupLeases(leases: readonly Lease[]): Grouped {
+  const groups = new Map<string, number[]>();
+  leases.forEach(({ token }, i) => {
+    const group = groups.get(token);
+    if (group) group.push(i);
+    else groups.set(token, [i]);
+  });
+  const rest: (string | number)[] = [];
+  const order: number[] = [];
+  for (const [token, group] of groups) {
+    rest.push(token, group.length);
+    for (const i of group) {
+      rest.push(leases[i].key);
       order.push(i);
     }
   }

@@ -11,7 +11,6 @@ import { redactUrl } from "../../base/redact.ts";
 import {
   type Call,
   type Change,
-  type Claim,
   type Found,
   type Lease,
   NEW,
@@ -29,12 +28,12 @@ import {
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
 import { readAddress } from "./address.ts";
+import { readClaims, readCommitted, readFound, readRenewal, readVerdict, share } from "./answer.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
 import { type Keys, keysOf } from "./keys.ts";
 import { Lane, laneField, LANES, memoriesOf, reclaimField } from "./lane.ts";
-import { encodeHead, groupCommits, whole } from "./outcome.ts";
-import { readClaim, readDeferred, readEnded, readLive } from "./row.ts";
+import { encodeHead, groupCommits, groupLeases, whole } from "./outcome.ts";
 import { cancel, type Cancelled } from "./scripts/cancel.ts";
 import { load, type Stored } from "./scripts/load.ts";
 import { promote } from "./scripts/promote.ts";
@@ -362,76 +361,4 @@ function weighCalls(calls: readonly Call[]): number {
   let weight = 0;
   for (const { key, body } of calls) weight += CALL_WEIGHT + key.length + body.length;
   return weight;
-}
-
-/** Deals the answers of a script call out to those whose items it carried. */
-function share<T>(groups: readonly (readonly unknown[])[], answers: readonly T[]): readonly T[][] {
-  let from = 0;
-  return groups.map(({ length }) => answers.slice(from, from += length));
-}
-
-function readVerdict(key: string, answer: Answer): Verdict {
-  if (answer === "ok") return { kind: "scheduled" };
-  if (answer === "deferred") return { kind: "deferred" };
-  if (Array.isArray(answer)) {
-    return { kind: "exists", live: readLive(key, answer[0], answer[1]) };
-  }
-  throw new ProtocolError(`Cannot read the verdict ${JSON.stringify(answer)}`);
-}
-
-function readFound(key: string, { row, body, deferred, record, grave }: Stored): Found {
-  return {
-    live: row === null ? undefined : readLive(key, row, body ?? ""),
-    deferred: row === null || deferred === null ? undefined : readDeferred(deferred),
-    ended: record === null ? undefined : readEnded(record),
-    dead: grave === null ? undefined : readEnded(grave),
-  };
-}
-
-function readCommitted(verdicts: string, order: readonly number[]): readonly boolean[] | undefined {
-  if (verdicts === "") return undefined;
-  const committed: boolean[] = [];
-  for (let n = 0; n < order.length; n++) committed[order[n]] = verdicts[n] === "o";
-  return committed;
-}
-
-/** Key, row and body of each. */
-function readClaims(flat: readonly string[]): readonly Claim[] {
-  const claims: Claim[] = [];
-  for (let i = 0; i < flat.length; i += 3) {
-    claims.push(readClaim(flat[i], flat[i + 1], flat[i + 2]));
-  }
-  return claims;
-}
-
-/** Groups leases by token: token, size, keys. */
-function groupLeases(leases: readonly Lease[]): { rest: (string | number)[]; order: number[] } {
-  const groups = new Map<string, number[]>();
-  leases.forEach(({ token }, i) => {
-    const group = groups.get(token);
-    if (group) group.push(i);
-    else groups.set(token, [i]);
-  });
-  const rest: (string | number)[] = [];
-  const order: number[] = [];
-  for (const [token, group] of groups) {
-    rest.push(token, group.length);
-    for (const i of group) {
-      rest.push(leases[i].key);
-      order.push(i);
-    }
-  }
-  return { rest, order };
-}
-
-function readRenewal(letter: string): Renewal {
-  switch (letter) {
-    case "o":
-      return "kept";
-    case "c":
-      return "cancel";
-    case "l":
-      return "lost";
-  }
-  throw new ProtocolError(`Cannot read the renewal ${JSON.stringify(letter)}`);
 }

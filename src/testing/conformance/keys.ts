@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/strict";
 import type { Change } from "../../storage/contract.ts";
 import { Ear } from "./ear.ts";
 import type { Test } from "./scene.ts";

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { deepEqual, equal, notEqual } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notStrictEqual as notEqual,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import type { Test } from "./scene.ts";
 import { completed, keysOf, LEASE, like, LONG, PAST_LEASE } from "./shorthands.ts";

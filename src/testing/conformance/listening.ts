@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import type { Change, Notice, Settlement } from "../../storage/contract.ts";
 import { Ear } from "./ear.ts";
 import type { Scene, Test } from "./scene.ts";

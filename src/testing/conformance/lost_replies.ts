@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notStrictEqual as notEqual,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import { OWN } from "../../storage/contract.ts";
 import type { Test } from "./scene.ts";
@@ -113,6 +118,27 @@ export function lostReplyTests(test: Test): void {
     deepEqual(new Set(verdicts.map(({ kind }) => kind)), new Set(["scheduled"]));
     like(await scene.live("a"), { generation: calls[3].generation, body: "last" });
     equal((await scene.worker().claim()).length, 2);
+  });
+
+  test("Storage.schedule() recognises calls that were deferred in turn", async (scene) => {
+    const { worker, claim } = await scene.running("a");
+    const calls = [
+      scene.call("a"),
+      scene.call("a", { mode: "replace" }),
+      scene.call("a", { mode: "replace", body: "last" }),
+    ];
+    const first = await scene.storage.schedule(calls);
+    const before = await scene.find("a");
+
+    const again = await scene.storage.schedule(calls);
+
+    deepEqual(first.map(({ kind }) => kind), ["exists", "deferred", "deferred"]);
+    deepEqual(await scene.find("a"), before);
+    // The one in the middle was accepted and has ended: only that is still known of it.
+    deepEqual([again[0].kind, again[2].kind], ["exists", "deferred"]);
+    notEqual(again[1].kind, "exists");
+    await worker.settle(claim, completed());
+    deepEqual((await worker.claim()).map(({ body }) => body), ["last"]);
   });
 
   test("Storage.step() repeats what it claimed", async (scene) => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { equal, fail } from "node:assert/strict";
+import { fail, strictEqual as equal } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import type {
   Call,

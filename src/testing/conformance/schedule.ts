@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import type { Test } from "./scene.ts";
 import { completed, keysOf, like, LONG } from "./shorthands.ts";
 

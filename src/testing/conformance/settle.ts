@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import type { Settlement } from "../../storage/contract.ts";
 import type { Test } from "./scene.ts";

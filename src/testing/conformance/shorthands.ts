@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual } from "node:assert/strict";
+import { deepStrictEqual as deepEqual } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import type { Settlement } from "../../storage/contract.ts";
 

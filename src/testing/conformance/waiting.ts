@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, notEqual, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notStrictEqual as notEqual,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import type { Settlement } from "../../storage/contract.ts";
 import type { Test } from "./scene.ts";
 import { completed, keysOf, LONG, PAST_LEASE, succeeded } from "./shorthands.ts";

@@ -1,0 +1,73 @@
+/**
+ * Makes sense of what the scripts answer.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../../base/errors.ts";
+import type { Claim, Found, Renewal, Verdict } from "../contract.ts";
+import { readClaim, readDeferred, readEnded, readLive } from "./row.ts";
+import type { Stored } from "./scripts/load.ts";
+import type { Answer } from "./scripts/schedule.ts";
+
+/** Deals the answers of a script call out to those whose items it carried. */
+export function share<T>(
+  groups: readonly (readonly unknown[])[],
+  answers: readonly T[],
+): readonly T[][] {
+  let from = 0;
+  return groups.map(({ length }) => answers.slice(from, from += length));
+}
+
+/** What became of a call. */
+export function readVerdict(key: string, answer: Answer): Verdict {
+  if (answer === "ok") return { kind: "scheduled" };
+  if (answer === "deferred") return { kind: "deferred" };
+  if (Array.isArray(answer)) {
+    return { kind: "exists", live: readLive(key, answer[0], answer[1]) };
+  }
+  throw new ProtocolError(`Cannot read the verdict ${JSON.stringify(answer)}`);
+}
+
+/** Everything known under a key. */
+export function readFound(key: string, { row, body, deferred, record, grave }: Stored): Found {
+  return {
+    live: row === null ? undefined : readLive(key, row, body ?? ""),
+    deferred: row === null || deferred === null ? undefined : readDeferred(deferred),
+    ended: record === null ? undefined : readEnded(record),
+    dead: grave === null ? undefined : readEnded(grave),
+  };
+}
+
+/** For each commit whether it counted, in the order asked; `order` tells where each of them went. */
+export function readCommitted(
+  verdicts: string,
+  order: readonly number[],
+): readonly boolean[] | undefined {
+  if (verdicts === "") return undefined;
+  const committed: boolean[] = [];
+  for (let n = 0; n < order.length; n++) committed[order[n]] = verdicts[n] === "o";
+  return committed;
+}
+
+/** Claims, from key, row and body of each. */
+export function readClaims(flat: readonly string[]): readonly Claim[] {
+  const claims: Claim[] = [];
+  for (let i = 0; i < flat.length; i += 3) {
+    claims.push(readClaim(flat[i], flat[i + 1], flat[i + 2]));
+  }
+  return claims;
+}
+
+/** What became of a lease. */
+export function readRenewal(letter: string): Renewal {
+  switch (letter) {
+    case "o":
+      return "kept";
+    case "c":
+      return "cancel";
+    case "l":
+      return "lost";
+  }
+  throw new ProtocolError(`Cannot read the renewal ${JSON.stringify(letter)}`);
+}
