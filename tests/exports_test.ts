@@ -36,7 +36,7 @@ const expected: Readonly<Record<string, Names>> = {
     types: "Setup Subject",
   },
   "./storage": {
-    values: "NEW OWN",
+    values: "DEAD_RECORD_TTL NEW OWN",
     types: `
       Call Change Claim Commit DeferredTask Due EndedTask Found Lease LiveTask Notice Promotion
       Reclaim ReclaimReply Renewal Settlement Step StepReply Storage Target Verdict Waiting

@@ -165,6 +165,9 @@ export interface Commit {
   readonly settlement: Settlement;
 }
 
+/** How long whoever waits for a task that was parked as dead can still learn of it, in milliseconds. It stays parked. */
+export const DEAD_RECORD_TTL: Millis = 7 * 86_400_000;
+
 /** Where a {@linkcode Storage.step} reads: what nobody holds yet. */
 export const NEW = ">";
 

@@ -4,7 +4,7 @@ import { randomId } from "../../src/base/ids.ts";
 import { openMemory } from "../../src/storage/memory/memory.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 import { conformance } from "../../src/testing/conformance/mod.ts";
-import { equal } from "node:assert/strict";
+import { strictEqual as equal } from "node:assert/strict";
 
 conformance("memory", () => {
   const clock = new FakeClock();

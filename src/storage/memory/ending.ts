@@ -5,7 +5,7 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
-import type { Due, EndedTask, Settlement } from "../contract.ts";
+import { DEAD_RECORD_TTL, type Due, type EndedTask, type Settlement } from "../contract.ts";
 import type { Task } from "./task.ts";
 
 /** How a run ends. */
@@ -38,7 +38,7 @@ export function endingOf(
       return { state: "cancelled", text, reason, ttl };
     }
     case "dead":
-      return { state: "dead", text: settlement.text, ttl: recordTtl };
+      return { state: "dead", text: settlement.text, ttl: DEAD_RECORD_TTL };
     case "succeeded": {
       const { state, text, ttl } = settlement;
       return cancelled

@@ -13,6 +13,7 @@ import { encodeEnding } from "../../base/message.ts";
 import {
   type Call,
   type Commit,
+  DEAD_RECORD_TTL,
   type Due,
   type EndedTask,
   type Found,
@@ -349,7 +350,7 @@ export class Memory {
     }
     if (task.deliveries >= maxDeliveries) { // what kills its worker each time must not go on for ever (invariant 40)
       const text = encodeEnding({ attempt: task.attempt, worker: previous, value: "" });
-      return this.#finish(task, { state: "dead", text, ttl }, now);
+      return this.#finish(task, { state: "dead", text, ttl: DEAD_RECORD_TTL }, now);
     }
     task.deliveries++; // before the body is handed over, so that dying while reading it counts too
     task.state = "running";

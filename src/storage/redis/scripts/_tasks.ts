@@ -4,6 +4,8 @@
  * @module
  */
 
+import { DEAD_RECORD_TTL } from "../../contract.ts";
+
 /**
  * Needs the fragments of `_common.ts`, and `recordTtl`, `consumer`. `put` and `gone` collect rows to write and keys to
  * forget, which {@linkcode flush} then does with one command each.
@@ -50,7 +52,7 @@ end
 -- Parked for a person to look at: visible, at most 10,000 of them (invariant 40), and a record for who waits for the result.
 -- Status 'D': the text is the client's; 'd': it is the attempt and the last consumer.
 local function bury(key, generation, status, why, text, body)
-  call('SET', recordPrefix .. key, status .. generation .. stamp .. text, 'PX', '604800000')
+  call('SET', recordPrefix .. key, status .. generation .. stamp .. text, 'PX', '${DEAD_RECORD_TTL}')
   call('HSET', graves, key, status .. generation .. stamp .. why .. '|' .. #text .. '|' .. text .. (body or ''))
   call('ZADD', dead, now, key)
   if call('ZCARD', dead) > 10000 then call('HDEL', graves, call('ZPOPMIN', dead)[1]) end

@@ -1,0 +1,77 @@
+/**
+ * What may be left of a docket on Redis once all its tasks have ended and its workers are gone (invariant 80).
+ *
+ * @module
+ */
+
+import { deepStrictEqual as deepEqual } from "node:assert/strict";
+import { Redis } from "ioredis";
+
+/** Keys that may stay for ever: they are bounded, and hold no task. */
+const CONSTANT = new Set(["stream", "calls", "dead", "graves"]);
+
+/** Fields of `calls` that may stay: until when somebody listens. */
+const CONSTANT_CALLS = new Set(["@watch"]);
+
+/** Throws unless nothing is pending, queued, due or live, nobody is remembered, and every other key expires. */
+export async function assertNoLeaks(url: string, docket: string): Promise<void> {
+  const redis = new Redis(url, { protocol: 2, maxRetriesPerRequest: 2 });
+  const prefix = `{${docket}}:`;
+  const key = (name: string) => prefix + name;
+  try {
+    const calls = await redis.hkeys(key("calls"));
+    const left = {
+      live: await redis.hlen(key("state")),
+      bodies: await redis.hlen(key("tasks")),
+      deferred: await redis.hlen(key("next")),
+      due: await redis.zcard(key("due")),
+      stream: await redis.xlen(key("stream")),
+      ...await readGroup(redis, key("stream")),
+      remembered: calls.filter((field) => !CONSTANT_CALLS.has(field)),
+      withoutTtl: await findWithoutTtl(redis, prefix),
+    };
+    deepEqual(left, {
+      live: 0,
+      bodies: 0,
+      deferred: 0,
+      due: 0,
+      stream: 0,
+      pending: 0,
+      consumers: 0,
+      remembered: [],
+      withoutTtl: [],
+    });
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function readGroup(
+  redis: Redis,
+  stream: string,
+): Promise<{ readonly pending: number; readonly consumers: number }> {
+  if (await redis.exists(stream) === 0) return { pending: 0, consumers: 0 };
+  const groups = await redis.xinfo("GROUPS", stream) as unknown[][];
+  const counts = groups.map((group) => ({
+    pending: Number(group[group.indexOf("pending") + 1]),
+    consumers: Number(group[group.indexOf("consumers") + 1]),
+  }));
+  return {
+    pending: counts.reduce((sum, { pending }) => sum + pending, 0),
+    consumers: counts.reduce((sum, { consumers }) => sum + consumers, 0),
+  };
+}
+
+async function findWithoutTtl(redis: Redis, prefix: string): Promise<string[]> {
+  const found: string[] = [];
+  let cursor = "0";
+  do {
+    const [next, keys] = await redis.scan(cursor, "MATCH", `${prefix}*`, "COUNT", 1_000);
+    for (const key of keys) {
+      if (CONSTANT.has(key.slice(prefix.length))) continue;
+      if (await redis.pttl(key) === -1) found.push(key); // -2: gone meanwhile
+    }
+    cursor = next;
+  } while (cursor !== "0");
+  return found;
+}

@@ -1,0 +1,91 @@
+/** What the docket stores for a task, and reads again. */
+
+import { deepStrictEqual as deepEqual, strictEqual as equal, throws } from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type Codec, defaultCodec } from "../../src/base/codec.ts";
+import {
+  decodeArgs,
+  decodeEnding,
+  decodeMessage,
+  encodeEnding,
+  encodeMessage,
+} from "../../src/base/message.ts";
+
+const reversing: Codec = {
+  encode: (value) => [...defaultCodec.encode(value)].reverse().join(""),
+  decode: (text) => defaultCodec.decode([...text].reverse().join("")),
+};
+
+for (const [name, codec] of Object.entries({ "the default codec": defaultCodec, reversing })) {
+  test(`encodeMessage() keeps task, arguments and time to live, with ${name}`, () => {
+    const args = fc.array(fc.oneof(fc.jsonValue(), fc.bigInt(), fc.constant(undefined)));
+    const ttl = fc.option(fc.nat(), { nil: undefined });
+
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), args, ttl, (task, args, ttl) => {
+        fc.pre(
+          !JSON.stringify(args, (_, v) => typeof v === "bigint" ? "" : v).includes("__proto__"),
+        );
+        const message = decodeMessage(encodeMessage(task, codec.encode(args), codec, ttl));
+        deepEqual([message.task, message.ttl], [task, ttl]);
+        deepEqual(decodeArgs(message, codec), args);
+      }),
+    );
+  });
+}
+
+test("encodeMessage() shows plain arguments as JSON", () => {
+  const text = encodeMessage("greet", `["Jane",{"polite":true}]`, defaultCodec, undefined);
+
+  equal(text, `{"task":"greet","args":["Jane",{"polite":true}]}`);
+});
+
+for (
+  const text of [
+    "",
+    "nonsense",
+    "null",
+    "5",
+    "[]",
+    "{}",
+    `{"task":"a"}`,
+    `{"args":[]}`,
+    `{"task":1,"args":[]}`,
+  ]
+) {
+  test(`decodeMessage() refuses ${JSON.stringify(text)}`, () => {
+    throws(() => decodeMessage(text), { name: "ProtocolError" }); // invariant 39
+  });
+}
+
+test("decodeMessage() refuses a planted prototype", () => {
+  throws(() => decodeMessage(`{"task":"a","args":[{"__proto__":1}]}`), { name: "ProtocolError" });
+});
+
+test("decodeArgs() refuses what is not a list", () => {
+  throws(() => decodeArgs({ task: "a", args: `{"a":1}` }, defaultCodec), { name: "ProtocolError" });
+});
+
+test("encodeEnding() keeps every column, whatever names hold", () => {
+  const name = fc.option(fc.string({ minLength: 1, unit: "grapheme" }), { nil: undefined });
+
+  fc.assert(
+    fc.property(fc.nat(), fc.option(fc.nat(), { nil: undefined }), name, name, fc.string(), (
+      attempt,
+      startedAt,
+      worker,
+      task,
+      value,
+    ) => {
+      const ending = { attempt, startedAt, worker, task, value };
+      deepEqual(decodeEnding(encodeEnding(ending)), ending);
+    }),
+  );
+});
+
+for (const text of ["", "nonsense", "|", "||||", "x|y|z|w|v"]) {
+  test(`decodeEnding() makes the best of ${JSON.stringify(text)}`, () => {
+    equal(typeof decodeEnding(text).value, "string"); // invariant 69: others may have written it
+  });
+}

@@ -1,0 +1,38 @@
+/** Secrets appear nowhere (invariant 85). */
+
+import { strictEqual as equal } from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { redactUrl } from "../../src/base/redact.ts";
+
+const URLS: readonly (readonly [string | URL, string])[] = [
+  ["redis://localhost:6379/0", "redis://localhost:6379/0"],
+  ["redis://:secret@host:6379/0", "redis://***@host:6379/0"],
+  ["rediss://user:secret@host/1?password=secret#secret", "rediss://***@host/1"],
+  [new URL("redis://user@host"), "redis://***@host"],
+  ["unix:///tmp/redis.sock?password=secret", "unix:///tmp/redis.sock"],
+  ["memory://name", "memory://name"],
+  ["redis://:sec/ret@host", "<invalid URL>"],
+  ["secret", "<invalid URL>"],
+  ["", "<invalid URL>"],
+];
+
+for (const [url, shown] of URLS) {
+  test(`redactUrl() shows ${shown} of ${url}`, () => {
+    equal(redactUrl(url), shown);
+  });
+}
+
+test("redactUrl() never shows a password", () => {
+  const secret = fc.stringMatching(/^[A-Za-z0-9%:@/?#&=+!$*()_~.-]{12,30}$/);
+
+  fc.assert(
+    fc.property(secret, (password) => {
+      const shown = [
+        redactUrl(`redis://user:${encodeURIComponent(password)}@host:6379/0`),
+        redactUrl(`redis://host/0?password=${encodeURIComponent(password)}`),
+      ];
+      equal(shown.some((text) => text.includes(password.slice(0, 12))), false);
+    }),
+  );
+});
