@@ -12,10 +12,10 @@ import { type DurationLike, type InstantLike, toInstant, toMillis } from "../bas
 import { ConnectionError, PayloadTooLargeError } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
 import { encodeMessage } from "../base/message.ts";
-import type { Call, Due, Found, Storage } from "../storage/contract.ts";
+import type { Call, Due, Storage } from "../storage/contract.ts";
 import { openStorage } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
-import { type Internals, internalsOf, keepInternals, type Retention } from "./internals.ts";
+import { type Internals, keepInternals, type Retention } from "./internals.ts";
 import { type AnyFunction, Registry, type Tasks } from "./registry.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -412,17 +412,6 @@ export class Docket implements AsyncDisposable {
       limit,
     );
   }
-}
-
-/** What is known of one key, for the worker's own handles. */
-export function executionOf(
-  docket: Docket,
-  key: string,
-  generation: string,
-  found: Found,
-): Execution {
-  internalsOf(docket);
-  return new Execution({ docket, key, generation, found });
 }
 
 function forgotten(): never {

@@ -6,8 +6,8 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { TaskContext, TaskLogger } from "../dependencies/dependency.ts";
-import { type Docket, executionOf } from "../docket/docket.ts";
-import type { Execution } from "../docket/execution.ts";
+import type { Docket } from "../docket/docket.ts";
+import { Execution } from "../docket/execution.ts";
 import type { Run } from "./run.ts";
 import type { Worker } from "./worker.ts";
 
@@ -43,7 +43,8 @@ export class RunContext implements TaskContext {
 
   get execution(): Execution {
     const { claim } = this.#run;
-    return executionOf(this.#docket, claim.key, claim.generation, { live: claim });
+    const { key, generation } = claim;
+    return new Execution({ docket: this.#docket, key, generation, found: { live: claim } });
   }
 
   get key(): string {

@@ -117,18 +117,33 @@ export class Fetcher {
     };
   }
 
+  /** {@linkcode accept}s what was claimed together. */
+  acceptAll(claims: readonly Claim[], token: string): void {
+    const suspects = claims.filter((claim) => claim.token === token && this.#suspects(claim));
+    // A culprit may leave no time to give back those that came with it. So all are given back first, and come one by one.
+    const apart = suspects.length > 1 && !this.#draining ? suspects : [];
+    apart.forEach((claim, i) => {
+      this.#options.release(claim, i === 0 ? undefined : i * SUSPECT_DELAY);
+    });
+    for (const claim of claims) if (!apart.includes(claim)) this.accept(claim, token);
+  }
+
   /** Starts what was claimed under `token`, or gives it back when it cannot be started here now. */
   accept(claim: Claim, token: string): void {
-    const { running, start, release, maxDeliveries } = this.#options;
-    const { key, token: held, deliveries } = claim;
+    const { running, start, release } = this.#options;
+    const { key, token: held } = claim;
     // Under another token it is a claim from before: its reply was lost, or it is here already (invariant 34).
     if (held !== token && (running.has(key, held) || this.#settler.has(key, held))) return;
     if (this.#draining || running.room <= 0) return release(claim);
-    const suspicious = Math.min(SUSPICIOUS_DELIVERIES, maxDeliveries);
-    if (deliveries >= suspicious && deliveries > 1 && running.someDelivered(suspicious)) {
+    if (this.#suspects(claim) && running.some((other) => this.#suspects(other))) {
       return release(claim, SUSPECT_DELAY);
     }
     start(claim);
+  }
+
+  #suspects({ deliveries }: Claim): boolean {
+    return deliveries > 1 &&
+      deliveries >= Math.min(SUSPICIOUS_DELIVERIES, this.#options.maxDeliveries);
   }
 
   /** Something finished, or there is room again. All that finishes in one turn of the event loop goes together. */
@@ -210,7 +225,7 @@ export class Fetcher {
     if (from !== NEW) this.#readingOwn = false;
     if (!reply || end.aborted) return this.#tellQuiet();
     this.#settler.confirm(commits, reply.committed);
-    for (const claim of reply.claims) this.accept(claim, step.token);
+    this.acceptAll(reply.claims, step.token);
     if (want > 0) this.#advance(from, reply);
     this.#pump();
   }

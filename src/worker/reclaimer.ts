@@ -22,7 +22,7 @@ const log = getLogger(["docket", "worker"]);
 export interface Room {
   readonly room: number;
   reserve(room: number): () => void;
-  accept(claim: Claim, token: string): void;
+  acceptAll(claims: readonly Claim[], token: string): void;
 }
 
 /** What a {@linkcode Reclaimer} needs. */
@@ -79,7 +79,7 @@ export class Reclaimer {
           { signal: end },
         );
         cursor = reply.cursor;
-        for (const claim of reply.claims) room.accept(claim, token);
+        room.acceptAll(reply.claims, token);
       } finally {
         unreserve();
       }

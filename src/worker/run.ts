@@ -97,9 +97,9 @@ export class Running implements Iterable<Run> {
     return false;
   }
 
-  /** Whether anything that runs here was delivered at least so often. */
-  someDelivered(deliveries: number): boolean {
-    for (const { claim } of this.#runs) if (claim.deliveries >= deliveries) return true;
+  /** Whether anything that runs here is such a claim. */
+  some(such: (claim: Claim) => boolean): boolean {
+    for (const { claim } of this.#runs) if (such(claim)) return true;
     return false;
   }
 

@@ -146,18 +146,27 @@ export class Runner {
     });
     const outcome = await Promise.race([handled, abandoned]);
     const final: Outcome = run.reason?.code === "TIMEOUT" ? await abandoned : outcome;
+    const closed = this.#close(resources, run, final);
+    // What never closes must not hold the slot either (invariant 46).
+    const unclosed = abandoned.then(async (outcome) => {
+      await this.#letCleanUp(closed);
+      return outcome;
+    });
+    return await Promise.race([closed, unclosed]);
+  }
+
+  /** What closing throws fails the execution, unless it has failed already; never rejects. */
+  async #close(resources: Resources, { claim }: Run, outcome: Outcome): Promise<Outcome> {
+    const { key, attempt } = claim;
     try {
       await resources.close(
-        final.kind === "threw" ? { error: final.error, attempt: run.claim.attempt } : undefined,
+        outcome.kind === "threw" ? { error: outcome.error, attempt } : undefined,
       );
     } catch (error) {
-      if (final.kind === "returned") return { kind: "threw", error };
-      log.warn("After a failure of {key}: {reason}", {
-        key: run.claim.key,
-        reason: messageOf(error),
-      });
+      if (outcome.kind === "returned") return { kind: "threw", error };
+      log.warn("After a failure of {key}: {reason}", { key, reason: messageOf(error) });
     }
-    return final;
+    return outcome;
   }
 
   async #letCleanUp(handled: Promise<unknown>): Promise<void> {

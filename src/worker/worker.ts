@@ -297,7 +297,7 @@ export class Worker implements AsyncDisposable {
           if (stop.aborted) return;
           log.warn("Cannot tell whether all is done: {reason}", { reason: messageOf(error) });
         }
-        pause = Math.min(pause * 2, 250); // others may run the rest, or it is due later
+        pause = Math.min(pause * 2, 500); // others may run the rest, or it is due later (invariant 77)
       } else {
         pause = 1;
       }

@@ -155,6 +155,18 @@ test("Fetcher never runs two tasks side by side that may be what kills their wor
   deepEqual(released, ["innocent"]);
 });
 
+test("Fetcher gives back all of several suspects that came together, to run one after the other", () => {
+  // F09: the culprit, started first, would leave no time to give back the others.
+  const { fetcher, started, released } = scene(4);
+  const token = "t".repeat(22);
+  const suspects = ["poison", "innocent"].map((key) => ({ ...claim(key, token), deliveries: 3 }));
+
+  fetcher.acceptAll([...suspects, claim("fresh", token)], token);
+
+  deepEqual(started, ["fresh"]);
+  deepEqual(released, ["poison", "innocent"]);
+});
+
 test("Fetcher sends the same step again until its outcome is known", async () => {
   // Invariant 27: what it commits must be neither lost nor decided twice.
   const { storage, clock, fetcher } = scene(1);
