@@ -161,7 +161,13 @@ export class Fetcher {
     this.#draining = true;
     this.#fresh = false;
     this.#stopWaiting.abort();
-    if (!this.#waiting) this.#takeBackOwn();
+    if (!this.#waiting) this.giveBackOwn();
+  }
+
+  /** Gives back whatever is still this consumer's and does not run here. */
+  giveBackOwn(): void {
+    this.#own = OWN;
+    this.poke();
   }
 
   /** Resolves when everything is committed and nothing is under way. */
@@ -170,11 +176,6 @@ export class Fetcher {
       this.#onQuiet.push(resolve);
       this.poke();
     });
-  }
-
-  #takeBackOwn(): void {
-    this.#own = OWN;
-    this.poke();
   }
 
   #pump(): void {
@@ -275,7 +276,7 @@ export class Fetcher {
     }
     this.#waiting = false;
     this.#setAside = 0;
-    if (this.#draining) this.#takeBackOwn();
+    if (this.#draining) this.giveBackOwn();
     else this.#pump();
   }
 

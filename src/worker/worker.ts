@@ -333,7 +333,11 @@ export class Worker implements AsyncDisposable {
     try {
       await reclaiming;
       await fetcher.whenQuiet();
-      await this.#internals.storage.retire(consumer, { signal });
+      // While it still holds something, it is not forgotten: that would be left to its lease.
+      while (!await this.#internals.storage.retire(consumer, { signal })) {
+        fetcher.giveBackOwn();
+        await fetcher.whenQuiet();
+      }
     } catch (error) {
       log.warn("Cannot sign off: {reason}", { reason: messageOf(error) });
     }

@@ -151,6 +151,21 @@ export class Client {
     }
   }
 
+  /**
+   * Resolves when the server has surely noticed which sockets were destroyed before: it answers somebody who came after
+   * that. Never rejects; a server that does not answer ends them all by itself.
+   */
+  async noticed(): Promise<void> {
+    const connection = this.connection();
+    try {
+      await connection.call((redis) => redis.ping(), this.#settings.commandTimeout);
+    } catch {
+      // Then there is nothing to be noticed any more, or nobody who could.
+    } finally {
+      this.release(connection);
+    }
+  }
+
   /** Destroys every socket. What is under way rejects; nothing is left to keep the process alive (invariant 74). */
   close(): void {
     this.#closing.abort(new ConnectionError(`Cannot reach ${this.url}: the storage is closed`));

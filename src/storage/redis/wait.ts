@@ -51,7 +51,11 @@ export class Waiter {
       } catch (error) {
         this.#client.closing.throwIfAborted();
         if (codeOf(error) === undefined) this.#unsure.add(wait.consumer);
-        if (signal?.aborted) return undefined;
+        if (signal?.aborted) {
+          // Until the server notices, it delivers to a read that nobody waits for. What it has delivered by now is in OWN.
+          await this.#client.noticed();
+          return undefined;
+        }
         const kind = judge(error);
         const late = this.#clock.monotonic() >= until;
         if (codeOf(error) === "NOGROUP") await this.#createGroup(signal);
