@@ -16,7 +16,17 @@ import { type StorageName, STORAGES } from "./scenario.ts";
 import { measure, scenarios } from "./scenarios/mod.ts";
 import { table } from "./table.ts";
 
+const NOTE = `
+Payload {customerId, name}, handler empty, default settings: every guarantee, records kept for 15 minutes.
+Each worker has a process of its own; on Redis its tasks come from another one, in memory from the same.`;
+
+const interrupt = new AbortController();
+
 async function main(options: Options): Promise<void> {
+  // An interrupt ends the measuring only, so that this process still disposes the server.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => interrupt.abort(new Error("Interrupted")));
+  }
   await using server = await startRedis();
   const admin = new Redis(server.url);
   try {
@@ -27,8 +37,9 @@ async function main(options: Options): Promise<void> {
       admin,
     );
     if (options.json) return print({ facts, results: results.toObject(options.scenarios) });
-    console.log(`${facts.join(", ")}; median (range) of ${options.rounds} rounds\n`);
+    console.log(`${facts.join(", ")}; median (range) of rounds: ${options.rounds}\n`);
     console.log(table(options.scenarios, results));
+    console.log(NOTE);
   } finally {
     admin.disconnect();
   }
@@ -43,6 +54,7 @@ async function measureAll(
   for (let round = 1; round <= rounds; round++) {
     for (const scenario of scenarios) {
       for (const storage of STORAGES) {
+        interrupt.signal.throwIfAborted();
         tell(`round ${round} of ${rounds}: ${scenario.name} on ${storage}`);
         await admin.flushall();
         results.add(storage, scenario, await measure(scenario, { storage, url: urls[storage] }));

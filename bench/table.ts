@@ -6,11 +6,13 @@
 
 import { summarize } from "./measure.ts";
 import type { Results } from "./results.ts";
-import { type Scenario, STORAGES } from "./scenario.ts";
+import { type Scenario, type StorageName, STORAGES } from "./scenario.ts";
+
+const NAMES: Readonly<Record<StorageName, string>> = { memory: "memory", redis: "Redis" };
 
 /** A row for each metric, a column for each storage; in the cells the median and the range of all rounds. */
 export function table(scenarios: readonly Scenario[], results: Results): string {
-  const rows = [["", ...STORAGES]];
+  const rows = [["", ...STORAGES.map((storage) => NAMES[storage])]];
   for (const scenario of scenarios) {
     for (const [metric, { label, digits = 0 }] of Object.entries(scenario.metrics)) {
       const cells = STORAGES.map((storage) =>

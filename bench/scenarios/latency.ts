@@ -10,7 +10,7 @@ import type { Place, Sample, Scenario } from "../scenario.ts";
 import { connect } from "../work.ts";
 
 const WARM_UP = 50;
-const SAMPLES = 400;
+const SAMPLES = 350;
 
 /** Producer and worker share a process, and so a clock. */
 export const latency: Scenario = {
@@ -34,7 +34,7 @@ export const latency: Scenario = {
       const before = performance.now();
       await docket.add(probe)();
       samples.push(await start - before);
-      await pause(3 + 5 * Math.random()); // the worker is idle again, and no timer in step with this one
+      await pause(2 + 3 * Math.random()); // the worker is idle again, and no timer of its own in step with this
     }
 
     stop.abort();

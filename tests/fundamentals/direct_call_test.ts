@@ -1,0 +1,296 @@
+/**
+ * A task called directly: without a docket, a storage or a worker.
+ *
+ * @module
+ */
+
+import { deepEqual, equal, notEqual, ok, rejects, throws } from "node:assert/strict";
+import { test } from "node:test";
+import {
+  DependencyError,
+  Depends,
+  Docket,
+  ExponentialRetry,
+  Retry,
+  task,
+  Timeout,
+} from "../../mod.ts";
+import { FakeClock } from "../../src/testing/clock.ts";
+
+test("A task called directly runs here and now, and gives its result", async () => {
+  const greet = task("greet", (_context, name: string, greeting = "Hello"): string => {
+    return `${greeting}, ${name}!`;
+  });
+
+  equal(await greet("Jane"), "Hello, Jane!");
+  equal(await greet("John", "Howdy"), "Howdy, John!");
+});
+
+test("A task called directly rejects with what it throws", async () => {
+  const whoops = new RangeError("whoops");
+  const fail = task("fail", { retry: new Retry({ attempts: 3 }) }, (): void => {
+    throw whoops;
+  });
+
+  await rejects(fail(), (error) => error === whoops);
+});
+
+test("A task called directly has a random key, attempt 1 and a signal that does not abort", async () => {
+  const look = task("look", ({ key, attempt, signal, log }) => {
+    log.info("nobody listens");
+    return { key, attempt, signal };
+  });
+
+  const first = await look();
+  const second = await look();
+
+  equal(typeof first.key, "string");
+  notEqual(first.key, second.key);
+  equal(first.attempt, 1);
+  ok(first.signal instanceof AbortSignal);
+  equal(first.signal.aborted, false);
+});
+
+test("A task called directly opens its dependencies and closes them in reverse", async () => {
+  const happened: string[] = [];
+  const connection = new Depends(async function* ({ key, attempt }) {
+    happened.push(`open ${typeof key} ${attempt}`);
+    yield "connection";
+    happened.push("close connection");
+  });
+  const customers = new Depends({ connection }, ({ connection }) => ({
+    from: connection,
+    [Symbol.dispose]: () => void happened.push("close customers"),
+  }));
+  const use = task("use", { customers }, ({ customers }): string => {
+    happened.push("handler");
+    return customers.from;
+  });
+
+  equal(await use(), "connection");
+
+  deepEqual(happened, ["open string 1", "handler", "close customers", "close connection"]);
+});
+
+test("A task called directly closes its dependencies with the error when it throws", async () => {
+  const happened: string[] = [];
+  const resource = new Depends(function* () {
+    try {
+      yield 1;
+    } catch (error) {
+      happened.push((error as Error).message);
+      throw error;
+    }
+  });
+  const fail = task("fail", { resource }, (): void => {
+    throw new Error("whoops");
+  });
+
+  await rejects(fail(), { message: "whoops" });
+
+  deepEqual(happened, ["whoops"]);
+});
+
+test("A task called directly rejects with its own error when closing throws too", async () => {
+  const breaking = new Depends(() => ({
+    [Symbol.dispose]() {
+      throw new Error("cannot close");
+    },
+  }));
+  const fail = task("fail", { breaking }, (): void => {
+    throw new RangeError("whoops");
+  });
+
+  await rejects(fail(), { name: "RangeError", message: "whoops" });
+});
+
+test("A task called directly rejects when its dependencies cannot be opened or closed", async () => {
+  const closed = new Depends(() => {
+    throw new Error("closed on Sundays");
+  });
+  const breaking = new Depends(function* () {
+    yield 1;
+    throw new Error("cannot close");
+  });
+
+  await rejects(task("open", { closed }, (): void => {})(), DependencyError);
+  await rejects(task("close", { breaking }, (): void => {})(), DependencyError);
+});
+
+test("A task called directly gets the value of its policies, which enforce nothing", async () => {
+  const use = task(
+    "use",
+    { retry: new ExponentialRetry({ attempts: 5 }), timeout: new Timeout(1) },
+    async ({ retry, timeout, signal }) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      timeout.extend();
+      return {
+        ...retry,
+        remaining: timeout.remaining(),
+        aborted: signal.aborted,
+        request: retry.after("5s").due,
+      };
+    },
+  );
+
+  const { attempt, attempts, remaining, aborted, request } = await use();
+
+  deepEqual({ attempt, attempts, aborted }, { attempt: 1, attempts: 5, aborted: false });
+  ok(remaining <= 1);
+  deepEqual(request, { after: 5_000 });
+});
+
+test("A task called directly throws a TypeError when it reads what only a worker has", async () => {
+  for (const property of ["docket", "worker", "execution"] as const) {
+    const poll = task("poll", (context): unknown => context[property]);
+
+    await rejects(poll(), {
+      name: "TypeError",
+      message:
+        `Cannot use "${property}" in "poll" outside a worker: call it as poll.with({ ${property} })(…)`,
+    });
+  }
+});
+
+test("A task called directly may name what only a worker has without reading it", async () => {
+  const poll = task("poll", (context): boolean => "docket" in context);
+
+  equal(await poll(), true);
+});
+
+test("A dependency of a task called directly is told the same", async () => {
+  const scheduler = new Depends(({ docket }) => docket);
+  const poll = task("poll", { scheduler }, (): void => {});
+
+  await rejects(
+    poll(),
+    (error) =>
+      error instanceof DependencyError &&
+      (error.cause as Error).message.includes("poll.with({ docket })"),
+  );
+});
+
+test("Task.with() gives values instead of opening, for the named dependencies only", async () => {
+  const opened: string[] = [];
+  const db = new Depends(() => {
+    opened.push("db");
+    return { find: (id: number) => `real ${id}` };
+  });
+  const mail = new Depends(() => {
+    opened.push("mail");
+    return { sender: "real" };
+  });
+  const look = task(
+    "look",
+    { db, mail },
+    ({ db, mail }, id: number): string => `${db.find(id)} ${mail.sender}`,
+  );
+
+  const result = await look.with({ db: { find: (id) => `fake ${id}` } })(7);
+
+  equal(result, "fake 7 real");
+  deepEqual(opened, ["mail"]);
+});
+
+test("Task.with() does not close what it was given", async () => {
+  let closed = false;
+  const db = new Depends(() => ({ [Symbol.dispose]: () => void (closed = true) }));
+  const use = task("use", { db }, (): void => {});
+
+  await use.with({ db: { [Symbol.dispose]: () => void (closed = true) } })();
+
+  equal(closed, false);
+});
+
+test("Task.with() gives the context, also to dependencies", async () => {
+  const clock = new FakeClock();
+  await using docket = await Docket.connect({
+    name: "direct",
+    url: "memory://direct-call",
+    clock,
+  });
+  const controller = new AbortController();
+  const keyed = new Depends(({ key, docket }) => `${docket.name} ${key}`);
+  const poll = task(
+    "poll",
+    { keyed },
+    async ({ docket, key, attempt, signal, keyed }, text: string): Promise<unknown[]> => {
+      const next = await docket.add(poll, { key: "next", delay: "1h" })("again");
+      return [key, attempt, signal === controller.signal, keyed, text, next.key];
+    },
+  );
+
+  const result = await poll.with({
+    docket,
+    key: "given",
+    attempt: 3,
+    signal: controller.signal,
+  })("now");
+
+  deepEqual(result, ["given", 3, true, "direct given", "now", "next"]);
+  equal(await docket.cancel("next"), "cancelled");
+});
+
+test("Task.with() stands in for a Depends wherever it is nested", async () => {
+  let opened = 0;
+  const connection = new Depends(() => `real ${++opened}`);
+  const customers = new Depends({ connection }, ({ connection }) => `customers of ${connection}`);
+  const orders = new Depends({ connection }, ({ connection }) => `orders of ${connection}`);
+  const use = task(
+    "use",
+    { customers, orders, connection },
+    ({ customers, orders, connection }): string[] => [customers, orders, connection],
+  );
+  let given = 0;
+
+  const result = await use.with({}, [connection, () => `fake ${++given}`])();
+
+  deepEqual(result, ["customers of fake 1", "orders of fake 1", "fake 1"]);
+  equal(opened, 0);
+});
+
+test("Task.with() awaits a replacement that is a promise, and fails with one that rejects", async () => {
+  const connection = new Depends(() => "real");
+  const use = task("use", { connection }, ({ connection }): string => connection);
+
+  equal(await use.with({}, [connection, () => Promise.resolve("fake")])(), "fake");
+  await rejects(
+    use.with({}, [connection, () => Promise.reject(new Error("no fake"))])(),
+    DependencyError,
+  );
+});
+
+test("Task.with() leaves the task itself as it was", async () => {
+  const db = new Depends(() => "real");
+  const use = task("use", { db }, ({ db }): string => db);
+  const faked = use.with({ db: "fake" });
+
+  equal(await faked(), "fake");
+  equal(await use(), "real");
+  equal(await faked(), "fake");
+});
+
+test("Task.with() takes undefined for absent", async () => {
+  const poll = task("poll", ({ key, docket }): unknown => [key, docket]);
+
+  await rejects(poll.with({ docket: undefined, key: undefined })(), { name: "TypeError" });
+});
+
+test("Task.with() refuses what the task does not declare", () => {
+  const use = task("use", { db: new Depends(() => 1) }, (): void => {});
+
+  throws(
+    // @ts-expect-error a dependency of no such name
+    () => use.with({ database: 1 }),
+    { name: "TypeError", message: /"database".*"use"/ },
+  );
+});
+
+test("task() shows its name and dependencies, and cannot be renamed", () => {
+  const retry = new Retry({ attempts: 2 });
+  const use = task("mail.send", { retry }, (): void => {});
+
+  equal(use.name, "mail.send");
+  equal(use.dependencies.retry, retry);
+  throws(() => ((use as { name: string }).name = "other"), TypeError);
+});

@@ -1,0 +1,280 @@
+/**
+ * What can be done to a storage, as data: every command makes sense in every state, so that a failing sequence can be
+ * shortened by leaving any of them out.
+ *
+ * @module
+ */
+
+import fc from "fast-check";
+
+export const KEYS = ["a", "b", "c"] as const;
+export type Key = typeof KEYS[number];
+
+/** Three places for consumers; when one crashes or retires, the next one there has another name. */
+export type Place = 0 | 1 | 2;
+
+/** How long a short lease lasts, and how soon "soon" is, in milliseconds. */
+export const SOON = 8;
+/** How far time is moved: safely past what is soon, whatever the rounding of clocks. */
+export const PAST_SOON = 14;
+/** A long lease: longer than any test takes. */
+export const LONG = 3_600_000;
+/** How long records stay that are wanted: longer than a run, and not so long that they fill the Redis of a long test. */
+export const KEPT = 60_000;
+
+export type When = "now" | "past" | "soon" | "far";
+
+export interface Wish {
+  readonly key: Key;
+  readonly mode: "add" | "replace";
+  readonly when: When;
+}
+
+/** Whose token a commit or a renewal bears: the present run's, an earlier one's of the key, that of another key. */
+export type Token = "current" | "old" | "another's";
+
+export interface Outcome {
+  readonly kind: "completed" | "failed" | "cancelled" | "dead" | "retried" | "released" | "chain";
+  readonly when: When;
+  /** Whether a record is wanted. */
+  readonly record: boolean;
+}
+
+/** A key under a token; if it does not run and its current token is meant: one that does. */
+export interface Tokened {
+  readonly key: Key;
+  readonly token: Token;
+}
+
+export interface Settling extends Tokened {
+  readonly outcome: Outcome;
+}
+
+export type Command =
+  | { readonly do: "schedule"; readonly wishes: readonly Wish[] }
+  /** The same request once more; 0: the last one. */
+  | { readonly do: "schedule again"; readonly ago: number }
+  | {
+    readonly do: "cancel";
+    readonly targets: readonly {
+      readonly key: Key;
+      readonly which: "any" | "live" | "deferred" | "old";
+    }[];
+  }
+  | {
+    readonly do: "step";
+    readonly place: Place;
+    readonly lane: number;
+    readonly commits: readonly Settling[];
+    readonly want: number;
+    /** New tasks; all that is the consumer's; what its last wait set aside. */
+    readonly from: "new" | "own" | "aside";
+    readonly maxDeliveries: number;
+  }
+  /** Of the lane that was used last, or before that, the same request once more: its last one, or one that is too old. */
+  | { readonly do: "step again"; readonly back: number; readonly old: boolean }
+  | {
+    readonly do: "reclaim";
+    readonly place: Place;
+    readonly lease: "short" | "long";
+    readonly want: number;
+    readonly maxDeliveries: number;
+    /** Goes on until everything was looked at. */
+    readonly everything: boolean;
+    /** Lets time pass before. */
+    readonly late: boolean;
+  }
+  /** Whoever reclaimed last. */
+  | { readonly do: "reclaim again" }
+  | {
+    readonly do: "renew";
+    /** Absent: who runs the first of them. */
+    readonly place: Place | undefined;
+    readonly leases: readonly Tokened[];
+    readonly twice: boolean;
+  }
+  | { readonly do: "promote"; readonly limit: number; readonly late: boolean }
+  | { readonly do: "wait"; readonly place: Place; readonly want: number }
+  | { readonly do: "advance" }
+  /** A stranger moves the storage's pointer: what was read is shown again. */
+  | { readonly do: "stray" }
+  | { readonly do: "crash"; readonly place: Place }
+  | { readonly do: "retire"; readonly place: Place };
+
+const key = fc.constantFrom(...KEYS);
+const place = fc.constantFrom<Place[]>(0, 1, 2);
+const lane = fc.constantFrom(0, 1);
+const late = fc.boolean();
+const maxDeliveries = fc.constantFrom(5, 5, 2, 1);
+const when = fc.constantFrom<When[]>("now", "now", "now", "soon", "soon", "past", "far");
+const token = fc.constantFrom<Token[]>(
+  "current",
+  "current",
+  "current",
+  "current",
+  "old",
+  "another's",
+);
+
+const wish = fc.record<Wish>({ key, mode: fc.constantFrom("add", "replace"), when });
+
+const settling = fc.record<Settling>({
+  key,
+  token,
+  outcome: fc.record<Outcome>({
+    kind: fc.constantFrom(
+      "completed",
+      "failed",
+      "cancelled",
+      "dead",
+      "retried",
+      "retried",
+      "released",
+      "released",
+      "chain",
+      "chain",
+    ),
+    when,
+    record: fc.boolean(),
+  }),
+});
+
+function some<T>(one: fc.Arbitrary<T>, minLength: number): fc.Arbitrary<T[]> {
+  return fc.array(one, { minLength, maxLength: 3 });
+}
+
+function command<const Name extends Command["do"]>(
+  name: Name,
+  parts: {
+    [Part in Exclude<keyof Extract<Command, { do: Name }>, "do">]: fc.Arbitrary<
+      Extract<Command, { do: Name }>[Part]
+    >;
+  },
+): fc.Arbitrary<Command> {
+  return fc.record({ do: fc.constant(name), ...parts }) as unknown as fc.Arbitrary<Command>;
+}
+
+const anyCommand = fc.oneof(
+  { weight: 10, arbitrary: command("schedule", { wishes: some(wish, 1) }) },
+  { weight: 3, arbitrary: command("schedule again", { ago: fc.constantFrom(0, 0, 1, 2) }) },
+  {
+    weight: 3,
+    arbitrary: command("cancel", {
+      targets: some(
+        fc.record({ key, which: fc.constantFrom("any", "live", "deferred", "old") }),
+        1,
+      ),
+    }),
+  },
+  {
+    weight: 12,
+    arbitrary: command("step", {
+      place,
+      lane,
+      commits: fc.oneof(fc.constant([]), some(settling, 1)),
+      want: fc.constantFrom(0, 1, 2, 2, 3, 3),
+      from: fc.constantFrom("new", "new", "new", "new", "own", "aside"),
+      maxDeliveries,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: command("step again", {
+      back: fc.constantFrom(0, 0, 0, 1, 2),
+      old: fc.constantFrom(false, false, false, true),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: command("reclaim", {
+      place,
+      lease: fc.constantFrom("short", "short", "long"),
+      want: fc.integer({ min: 1, max: 3 }),
+      maxDeliveries,
+      everything: fc.boolean(),
+      late,
+    }),
+  },
+  { weight: 3, arbitrary: command("reclaim again", {}) },
+  {
+    weight: 3,
+    arbitrary: command("renew", {
+      place: fc.constantFrom(0, 1, 2, undefined, undefined, undefined),
+      leases: some(fc.record({ key, token }), 1),
+      twice: fc.boolean(),
+    }),
+  },
+  { weight: 5, arbitrary: command("promote", { limit: fc.integer({ min: 1, max: 3 }), late }) },
+  { weight: 2, arbitrary: command("wait", { place, want: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 1, arbitrary: command("advance", {}) },
+  { weight: 1, arbitrary: command("stray", {}) },
+  { weight: 1, arbitrary: command("crash", { place }) },
+  { weight: 1, arbitrary: command("retire", { place }) },
+);
+
+/** Up to sixty commands; as often few as many. */
+export const commands: fc.Arbitrary<Command[]> = fc.array(anyCommand, {
+  minLength: 1,
+  maxLength: 60,
+  size: "max",
+});
+
+/** A command in words. */
+export function describe(command: Command): string {
+  switch (command.do) {
+    case "schedule":
+      return list(command.wishes.map(({ mode, key, when }) => `${mode} ${key} ${when}`));
+    case "schedule again":
+      return `schedule the same again (${command.ago} requests ago)`;
+    case "cancel":
+      return `cancel ${list(command.targets.map(({ key, which }) => `${key} (${which})`))}`;
+    case "step": {
+      const { place, lane, commits, want, from, maxDeliveries } = command;
+      const settled = commits.map(({ key, token, outcome }) => {
+        return `${key} ${inWords(outcome)} under its ${token} token`;
+      });
+      const which = `${from}, at most ${maxDeliveries} deliveries`;
+      return `step of consumer ${place}.${lane}: settle ${list(settled)}; take ${want} ${which}`;
+    }
+    case "step again":
+      return `the same step again, of ${command.back} lanes before the last` +
+        (command.old ? ", but an old one" : "");
+    case "reclaim": {
+      const { place, lease, want, maxDeliveries, everything, late } = command;
+      const extent = everything ? `all, ${want} at a time` : `${want}`;
+      const limit = `at most ${maxDeliveries} deliveries`;
+      return `${
+        late ? "later " : ""
+      }consumer ${place} reclaims ${extent} after a ${lease} lease, ${limit}`;
+    }
+    case "reclaim again":
+      return "the same reclaim again";
+    case "renew": {
+      const leases = command.leases.map(({ key, token }) => `${key} under its ${token} token`);
+      const times = command.twice ? " twice" : "";
+      const who = command.place === undefined ? "who runs it" : `consumer ${command.place}`;
+      return `${who} renews ${list(leases)}${times}`;
+    }
+    case "promote":
+      return `${command.late ? "later " : ""}promote ${command.limit}`;
+    case "wait":
+      return `consumer ${command.place} waits for ${command.want}`;
+    case "advance":
+      return "time passes";
+    case "stray":
+      return "all that was read is shown again";
+    case "crash":
+    case "retire":
+      return `consumer ${command.place} ${command.do}s`.replace("crashs", "crashes");
+  }
+}
+
+function inWords({ kind, when, record }: Outcome): string {
+  const kept = record ? "" : " without record";
+  if (kind === "retried" || kind === "released") return `${kind} ${when}`;
+  return kind === "chain" ? `chain ${when}${kept}` : `${kind}${kept}`;
+}
+
+function list(items: readonly string[]): string {
+  return items.join(", ") || "nothing";
+}

@@ -1,0 +1,389 @@
+/**
+ * What a storage must do, written from the words of its contract: tasks under keys, one list of them, no indexes, no
+ * speed. Every verb tells the reply that is right and changes the model as the storage must have changed.
+ *
+ * Time passes by itself, so the model knows only between which two readings of the clock a verb worked. Where that leaves
+ * open whether something was due or a lease had run out, and only there, it goes by what the storage shows afterwards.
+ *
+ * @module
+ */
+
+import type {
+  Call,
+  Commit,
+  Lease,
+  Reclaim,
+  Renewal,
+  Step,
+  Target,
+} from "../../src/storage/contract.ts";
+import { Disagreement, type Expected, Moment, type Span, Told } from "./match.ts";
+import {
+  dueAt,
+  type Ended,
+  type Generation,
+  gone,
+  instant,
+  isAfter,
+  isPast,
+  type Seen,
+  type Task,
+  view,
+} from "./task.ts";
+
+/** All that a docket is. */
+export class Model {
+  readonly #tasks = new Map<string, Task>();
+  readonly #ended = new Map<string, Ended>();
+  readonly #dead = new Map<string, Ended>();
+  #places = 0;
+
+  // ── What can be seen ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  found(key: string): Expected {
+    const task = this.#tasks.get(key);
+    const { generation, body, due } = task?.deferred ?? {};
+    return {
+      live: task && view(key, task),
+      deferred: generation && { generation, body, due: due && { at: due } },
+      ended: this.#ended.get(key),
+      dead: this.#dead.get(key),
+    };
+  }
+
+  get count(): number {
+    return this.#tasks.size;
+  }
+
+  token(key: string): string | undefined {
+    return this.#tasks.get(key)?.run?.token;
+  }
+
+  runner(key: string): string | undefined {
+    return this.#tasks.get(key)?.run?.consumer;
+  }
+
+  generation(key: string, which: "live" | "deferred"): string | undefined {
+    const task = this.#tasks.get(key);
+    return which === "live" ? task?.generation : task?.deferred?.generation;
+  }
+
+  // ── The verbs ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  schedule(calls: readonly Call[], now: Span, seen: Seen): Expected[] {
+    // Of several calls for one key only the last leaves a trace. Where it is recognised, all were sent before.
+    const sent = calls.map((call) => this.#recognise(call));
+    return calls.map((call, i) => {
+      const later = sent.findLast((verdict, j) => verdict && calls[j].key === call.key);
+      if (!later || sent.lastIndexOf(later) <= i) return this.#accept(call, now, seen);
+      if (sent[i] || later.kind !== "deferred") return { kind: "scheduled" };
+      // A replacement that still waits: what runs now ran then, too.
+      if (call.mode === "replace") return { kind: "deferred" };
+      return { kind: "exists", live: view(call.key, this.#tasks.get(call.key)!) };
+    });
+  }
+
+  cancel(targets: readonly Target[]): string[] {
+    return targets.map(({ key, generation }) => {
+      const task = this.#tasks.get(key);
+      const any = generation === undefined;
+      if (task && (any || task.generation === generation)) {
+        if (!task.run) {
+          this.#end(key, task, "cancelled", "", "cancelled");
+          return "cancelled";
+        }
+        if (any) this.#drop(key, task, "cancelled");
+        task.cancelled = true;
+        return "requested";
+      }
+      if (!task?.deferred || task.deferred.generation !== generation) return "none";
+      this.#drop(key, task, "cancelled");
+      return "cancelled";
+    });
+  }
+
+  /** Settles, then takes what nobody has, first come, first served. */
+  step(step: Step, now: Span, seen: Seen): Expected {
+    const committed = this.#settle(step.commits, now, seen);
+    const taken = (key: string, task: Task) => {
+      return seen(key).live?.token === step.token || gone(seen(key), task);
+    };
+    const unread = this.#unread() // which of two with one place goes first is not said
+      .sort(([k, a], [l, b]) => a.place - b.place || Number(taken(l, b)) - Number(taken(k, a)));
+    const claims = unread.slice(0, step.want).map(([key, task]) => {
+      Object.assign(task, { holder: step.consumer, touched: now, astray: false });
+      if (!task.run) return this.#take(key, task, step, now, seen);
+      if (task.run.consumer === step.consumer) return view(key, task);
+    });
+    return { committed, claims: claims.filter((claim) => claim !== undefined) };
+  }
+
+  /**
+   * Settles, then gives what the consumer has. `sure` are the keys that it must look at; of the others, `brought` says
+   * at which it did.
+   */
+  own(
+    step: Step,
+    sure: (key: string) => boolean,
+    brought: ReadonlySet<string>,
+    now: Span,
+    seen: Seen,
+  ): Expected {
+    const committed = this.#settle(step.commits, now, seen);
+    const claims: Expected[] = [];
+    for (const [key, task] of [...this.#tasks]) {
+      if (task.holder !== step.consumer) continue;
+      task.touched = { from: task.touched.from, to: now.to }; // looking may renew the lease, or not
+      if (!sure(key) && !brought.has(key) && !gone(seen(key), task)) continue;
+      if (task.run && task.run.consumer !== step.consumer) continue;
+      const claim = task.run ? view(key, task) : this.#take(key, task, step, now, seen);
+      if (claim) claims.push(claim);
+    }
+    return { committed, claims };
+  }
+
+  /**
+   * What a call that is sent again must bring: what it brought, as far as the consumer still has it. It may tell what
+   * else the consumer runs now.
+   */
+  again(consumer: string, first: readonly Lease[], told: readonly Lease[], now: Span): Expected[] {
+    const claims: Expected[] = [];
+    for (const [key, task] of this.#tasks) {
+      if (task.holder === consumer) task.touched = { from: task.touched.from, to: now.to }; // as above
+      if (task.run?.consumer !== consumer) continue;
+      const { token } = task.run;
+      const among = (leases: readonly Lease[]) =>
+        leases.some((lease) => lease.key === key && lease.token === token);
+      if (among(told) || task.holder === consumer && among(first)) claims.push(view(key, task));
+    }
+    return claims;
+  }
+
+  /** How many nobody has read, and whether it is certain which are the first so many. */
+  ready(want: number): { count: number; certain: boolean } {
+    const places = this.#unread().map(([, { place }]) => place).sort((a, b) => a - b);
+    return { count: places.length, certain: places[want - 1] !== places[want] };
+  }
+
+  /** Sets aside the first that nobody has read. */
+  wait(consumer: string, want: number, now: Span): string[] {
+    const first = this.#unread().sort(([, a], [, b]) => a.place - b.place).slice(0, want);
+    for (const [, task] of first) {
+      Object.assign(task, { holder: consumer, touched: now, astray: false });
+    }
+    return first.map(([key]) => key);
+  }
+
+  /** All that was read and has not ended is shown once more to whoever reads: a stranger moved a pointer. */
+  stray(): boolean {
+    const held = [...this.#tasks.values()].filter(({ state }) => state !== "scheduled");
+    const places = new Set(held.map(({ place }) => place));
+    if (places.size < held.length) return false; // nobody can say in which order
+    for (const task of held) task.astray = task.holder !== undefined;
+    return true;
+  }
+
+  /** Takes over what was not renewed: all of it, if everything was looked at. `brought` is what the storage gave. */
+  reclaim(
+    { consumer, token, lease, maxDeliveries }: Reclaim,
+    everything: boolean,
+    brought: ReadonlySet<string>,
+    now: Span,
+    seen: Seen,
+  ): Expected[] {
+    const claims: Expected[] = [];
+    const before = this.#places;
+    for (const [key, task] of [...this.#tasks]) {
+      if (task.holder === undefined) continue;
+      const surely = now.from - task.touched.to >= lease;
+      const perhaps = now.to - task.touched.from >= lease;
+      const live = seen(key).live;
+      const changed = brought.has(key) || gone(seen(key), task) || live?.token !== task.run?.token;
+      if (!(surely && everything) && !(perhaps && changed)) continue;
+      const own = task.run?.consumer === consumer;
+      const step = { consumer, token, maxDeliveries };
+      const claim = own ? view(key, task) : this.#take(key, task, step, now, seen);
+      Object.assign(task, { holder: consumer, touched: now });
+      if (claim) claims.push(claim);
+    }
+    this.#level(before);
+    return claims;
+  }
+
+  renew(consumer: string, leases: readonly Lease[], now: Span): Renewal[] {
+    return leases.map(({ key, token }) => {
+      const task = this.#tasks.get(key);
+      if (task?.run?.token !== token || task.run.consumer !== consumer) return "lost";
+      Object.assign(task, { holder: consumer, touched: now });
+      return task.cancelled ? "cancel" : "kept";
+    });
+  }
+
+  promote(limit: number, now: Span, seen: Seen): { promoted: number; waiting: boolean } {
+    const moved: Task[] = [], rest: Task[] = [];
+    for (const [key, task] of this.#tasks) {
+      if (task.state !== "scheduled") continue;
+      const queued = isPast(task, now) !== false && seen(key).live?.state === "queued";
+      (queued ? moved : rest).push(task);
+    }
+    const last = Math.max(...moved.map(dueAt));
+    if (moved.length > limit) throw new Disagreement("more were queued than allowed");
+    for (const task of rest) {
+      if (!isPast(task, now)) continue;
+      if (moved.length < limit) throw new Disagreement(`${task.generation} is due, and not queued`);
+      if (dueAt(task) < last) throw new Disagreement(`${task.generation} is due before others`);
+    }
+    moved.sort((a, b) => dueAt(a) - dueAt(b));
+    for (const [i, task] of moved.entries()) {
+      task.state = "queued";
+      const same = i > 0 && dueAt(task) === dueAt(moved[i - 1]);
+      task.place = same ? this.#places : ++this.#places;
+    }
+    return { promoted: moved.length, waiting: rest.length > 0 };
+  }
+
+  /** Whether the consumer may be forgotten. */
+  retire(consumer: string): boolean {
+    return ![...this.#tasks.values()].some(({ holder }) => holder === consumer);
+  }
+
+  // ── Scheduling ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #recognise({ key, generation }: Call): Expected | undefined {
+    const task = this.#tasks.get(key);
+    if (task?.generation === generation) return { kind: "scheduled" };
+    if (task?.deferred?.generation === generation) return { kind: "deferred" };
+    if (this.#ended.get(key)?.generation === generation) return { kind: "scheduled" };
+  }
+
+  #accept(call: Call, now: Span, seen: Seen): Expected {
+    const { key, mode, generation, body } = call;
+    const before = this.#recognise(call);
+    if (before) return before;
+    const task = this.#tasks.get(key);
+    if (task && mode === "add") return { kind: "exists", live: view(key, task) };
+    const fresh = { generation, body, ...instant(call.due, now) };
+    if (task?.run) {
+      this.#drop(key, task, "replaced");
+      task.deferred = fresh;
+      return { kind: "deferred" };
+    }
+    if (task) this.#end(key, task, "cancelled", "", "replaced");
+    this.#admit(key, fresh, now, seen, isAfter(call.due));
+    return { kind: "scheduled" };
+  }
+
+  #admit(key: string, fresh: Generation, now: Span, seen: Seen, later?: boolean): void {
+    const counts = { attempt: 1, deliveries: 0, cancelled: false, astray: false };
+    const task: Task = { ...fresh, ...counts, state: "queued", place: 0, touched: now };
+    this.#tasks.set(key, task);
+    this.#place(key, task, now, seen, later);
+  }
+
+  /** Queues a task, or keeps it for later: surely when its delay begins now. */
+  #place(key: string, task: Task, now: Span, seen: Seen, later = false): void {
+    const { live } = seen(key);
+    const waits = live?.generation === task.generation && live.state === "scheduled";
+    const past = isPast(task, now);
+    Object.assign(task, { run: undefined, holder: undefined, astray: false });
+    task.state = later || past === false || past === undefined && waits ? "scheduled" : "queued";
+    task.place = ++this.#places;
+  }
+
+  // ── Claiming ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What is queued and nobody's yet, and what strayed. */
+  #unread(): [string, Task][] {
+    return [...this.#tasks].filter(([, { state, holder, astray }]) => {
+      return astray || state === "queued" && holder === undefined;
+    });
+  }
+
+  /** Gives a task to a consumer, unless it must not run any more. */
+  #take(
+    key: string,
+    task: Task,
+    { consumer, token, maxDeliveries }: Pick<Step, "consumer" | "token" | "maxDeliveries">,
+    now: Span,
+    seen: Seen,
+  ): Expected | undefined {
+    if (task.cancelled) this.#end(key, task, "cancelled", "", "cancelled");
+    else if (task.deliveries >= maxDeliveries) {
+      this.#end(key, task, "dead", new Told(task.attempt, task.run?.consumer));
+    } else {
+      task.deliveries++;
+      task.state = "running";
+      task.holder = consumer;
+      task.run = { token, consumer, startedAt: new Moment() };
+      task.touched = now;
+      return view(key, task);
+    }
+    if (task.deferred) this.#admit(key, task.deferred, now, seen);
+  }
+
+  // ── Settling ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Absent when all counted. */
+  #settle(commits: readonly Commit[], now: Span, seen: Seen): boolean[] | undefined {
+    const before = this.#places;
+    const committed = commits.map((commit) => this.#commit(commit, now, seen));
+    this.#level(before);
+    return committed.includes(false) ? committed : undefined;
+  }
+
+  /** In which order the tasks that were queued since are queued is not said. */
+  #level(before: number): void {
+    for (const task of this.#tasks.values()) if (task.place > before) task.place = this.#places;
+  }
+
+  #commit({ key, token, settlement }: Commit, now: Span, seen: Seen): boolean {
+    const task = this.#tasks.get(key);
+    if (task?.run?.token !== token) return false;
+    const { cancelled, deferred } = task;
+    if (settlement.kind === "retried" || settlement.kind === "released") {
+      if (cancelled || deferred) {
+        this.#end(key, task, "cancelled", "", cancelled ? "cancelled" : "replaced");
+      } else {
+        if (settlement.kind === "retried") {
+          Object.assign(task, { deliveries: 0, attempt: task.attempt + 1 });
+        } else task.deliveries--;
+        Object.assign(task, instant(settlement.due, now));
+        this.#place(key, task, now, seen, isAfter(settlement.due));
+        return true;
+      }
+    } else {
+      const text = "ttl" in settlement && settlement.ttl === 0 ? "" : settlement.text;
+      const chain = settlement.kind === "succeeded";
+      if (chain && cancelled) this.#end(key, task, "cancelled", text, "cancelled");
+      else if (chain) this.#end(key, task, settlement.state, text);
+      else if (settlement.kind === "cancelled") {
+        this.#end(key, task, "cancelled", text, settlement.reason);
+      } else this.#end(key, task, settlement.kind, text);
+      if (chain && !cancelled && !deferred) {
+        const { generation, body, due } = settlement;
+        this.#admit(key, { generation, body, ...instant(due, now) }, now, seen, isAfter(due));
+      }
+    }
+    if (deferred) this.#admit(key, deferred, now, seen);
+    return true;
+  }
+
+  #end(
+    key: string,
+    { generation }: Generation,
+    state: Ended["state"],
+    text: Ended["text"],
+    reason?: Ended["reason"],
+  ): void {
+    const ended = { generation, state, text, reason, endedAt: new Moment() };
+    this.#ended.set(key, ended);
+    if (state === "dead") this.#dead.set(key, ended);
+    if (this.#tasks.get(key)?.generation === generation) this.#tasks.delete(key);
+  }
+
+  /** Ends a replacement whose turn never came. */
+  #drop(key: string, task: Task, reason: Ended["reason"]): void {
+    if (task.deferred) this.#end(key, task.deferred, "cancelled", "", reason);
+    task.deferred = undefined;
+  }
+}

@@ -1,0 +1,526 @@
+/**
+ * Does commands to a storage and to the model, and compares everything that can be seen after each.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../../src/base/errors.ts";
+import {
+  type Call,
+  type Claim,
+  type Commit,
+  type Due,
+  type Found,
+  type Lease,
+  NEW,
+  OWN,
+  type Reclaim,
+  type Settlement,
+  type Step,
+  type Storage,
+} from "../../src/storage/contract.ts";
+import {
+  type Command,
+  describe,
+  KEPT,
+  type Key,
+  KEYS,
+  LONG,
+  type Outcome,
+  PAST_SOON,
+  type Place,
+  type Settling,
+  SOON,
+  type Tokened,
+  type When,
+} from "./commands.ts";
+import { Disagreement, match, type Span } from "./match.ts";
+import { Model } from "./model.ts";
+
+/** A fresh storage to play with. */
+export interface Ground {
+  /** Handles on one docket, as two processes would have. */
+  readonly storages: readonly [Storage, Storage];
+  /** Whether `wait` sets tasks aside for who waited. */
+  readonly setsAside: boolean;
+  /** Reads a clock that goes on with the storage's, and how far its reading may be off, in milliseconds. */
+  clock(): number;
+  readonly blur: number;
+  /** Shows all that was read to whoever reads next, if the storage has such a pointer. */
+  stray?(): Promise<void>;
+  /** Lets time pass. */
+  advance(ms: number): Promise<void>;
+  /** Throws when anything is left behind. All tasks have ended, all consumers are retired, both handles are closed. */
+  check(): Promise<void>;
+}
+
+interface Consumer {
+  readonly name: string;
+  readonly storage: Storage;
+  /** The steps of each lane that were sent, and what the last one brought. */
+  readonly lanes: Map<number, { readonly sent: Sent[]; readonly brought: readonly Claim[] }>;
+  readonly calls: Map<number, number>;
+  reclaimed?: { readonly request: Reclaim; readonly brought: readonly Claim[] };
+  /** What the last wait set aside, and where to read it. */
+  aside?: { readonly keys: readonly string[]; readonly cursor: string };
+}
+
+interface Sent {
+  readonly step: Step;
+  readonly committed: readonly boolean[] | undefined;
+}
+
+/** Plays commands on a fresh ground. @throws {Error} With everything that was done, when the storage fails. */
+export async function play(commands: readonly Command[], ground: Ground): Promise<void> {
+  await using game = new Game(ground);
+  const trace: string[] = [];
+  try {
+    for (const command of commands) {
+      trace.push(describe(command));
+      const answer = await game.do(command);
+      if (answer) trace[trace.length - 1] += `\n        → ${answer}`;
+    }
+    trace.push("end of all");
+    await game.end();
+  } catch (error) {
+    const lines = trace.map((line, i) => `${`${i + 1}`.padStart(4)}  ${line}`);
+    const what = error instanceof Disagreement ? error.message : (error as Error).stack;
+    throw new Error(`${what}\n${lines.join("\n")}`);
+  }
+}
+
+class Game implements AsyncDisposable {
+  readonly #ground: Ground;
+  readonly #model = new Model();
+  readonly #consumers = new Map<Place, Consumer>();
+  readonly #names: string[] = [];
+  readonly #requests: Call[][] = [];
+  /** Per key, newest last. */
+  readonly #tokens = new Map<string, string[]>();
+  readonly #generations = new Map<string, string[]>();
+  /** Those that took a step, the last first. */
+  #lanes: { readonly consumer: Consumer; readonly lane: number }[] = [];
+  #reclaimer: Consumer | undefined;
+  #ids = 0;
+  #since = 0;
+
+  constructor(ground: Ground) {
+    this.#ground = ground;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const storage of this.#ground.storages) await storage[Symbol.asyncDispose]();
+  }
+
+  /** Does one command and compares; tells what was answered. */
+  async do(command: Command): Promise<string> {
+    if ("late" in command && command.late) await this.#ground.advance(PAST_SOON);
+    this.#since = this.#ground.clock();
+    return await this.#perform(command);
+  }
+
+  /** Ends everything; nothing may be left behind. */
+  async end(): Promise<void> {
+    const [storage] = this.#ground.storages;
+    for (let round = 0; round < 2; round++) { // twice: a run may hand over to its replacement
+      await storage.cancel(KEYS.map((key) => ({ key })));
+      const commits: Commit[] = [];
+      for (const { live } of await storage.load(KEYS)) {
+        if (live?.token === undefined) continue;
+        const settlement = { kind: "completed", text: "", ttl: SOON } as const;
+        commits.push({ key: live.key, token: live.token, settlement });
+      }
+      if (commits.length > 0) {
+        await storage.step(this.#request(this.#consumer(0), 0, { commits, want: 0 }));
+      }
+    }
+    match("count()", 0, await storage.count());
+    for (const name of this.#names) match(`retire(${name})`, true, await storage.retire(name));
+    for (const storage of this.#ground.storages) await storage[Symbol.asyncDispose]();
+    try {
+      await this.#ground.check();
+    } catch (error) {
+      throw new Disagreement(`Something is left behind: ${(error as Error).message}`);
+    }
+  }
+
+  async #perform(command: Command): Promise<string> {
+    switch (command.do) {
+      case "schedule": {
+        const calls = command.wishes.map((wish): Call => ({
+          key: wish.key,
+          mode: wish.mode,
+          due: due(wish.when),
+          generation: this.#generation(wish.key),
+          body: this.#text(),
+        }));
+        this.#requests.unshift(calls);
+        return await this.#schedule(calls);
+      }
+      case "schedule again":
+        return await this.#schedule(this.#requests[command.ago]);
+      case "cancel":
+        return await this.#cancel(command);
+      case "step":
+        return await this.#step(command);
+      case "step again":
+        return await this.#stepAgain(command);
+      case "reclaim":
+        return await this.#reclaim(command);
+      case "reclaim again":
+        return await this.#reclaimAgain();
+      case "renew":
+        return await this.#renew(command);
+      case "promote": {
+        const reply = await this.#ground.storages[1].promote(command.limit);
+        const { now, seen } = await this.#look();
+        const { promoted, waiting } = this.#model.promote(command.limit, now, seen);
+        match("promoted", promoted, reply.promoted);
+        match("whether a next is named", waiting, reply.next !== undefined);
+        this.#compare(seen);
+        return `${promoted}`;
+      }
+      case "wait":
+        return await this.#wait(command);
+      case "advance":
+        await this.#ground.advance(PAST_SOON);
+        return "";
+      case "stray":
+        if (!this.#ground.stray) return "there is no pointer";
+        if (!this.#model.stray()) return "not now";
+        await this.#ground.stray();
+        return "";
+      case "crash":
+        this.#forget(command.place);
+        return "";
+      case "retire": {
+        const { name, storage } = this.#consumer(command.place);
+        const retired = await storage.retire(name);
+        const { seen } = await this.#look();
+        match("retired", this.#model.retire(name), retired);
+        if (retired) this.#forget(command.place);
+        this.#compare(seen);
+        return `${retired}`;
+      }
+    }
+  }
+
+  // ── Requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #schedule(calls: readonly Call[] | undefined): Promise<string> {
+    if (!calls) return "nothing was scheduled yet";
+    const verdicts = await this.#ground.storages[0].schedule(calls);
+    const { now, seen } = await this.#look();
+    match("verdicts", this.#model.schedule(calls, now, seen), verdicts);
+    this.#compare(seen);
+    return verdicts.map(({ kind }) => kind).join(", ");
+  }
+
+  async #cancel({ targets }: Extract<Command, { do: "cancel" }>): Promise<string> {
+    const wanted = targets.map(({ key, which }) => {
+      if (which === "any") return { key };
+      const generation = which === "old"
+        ? this.#generations.get(key)?.at(-2)
+        : this.#model.generation(key, which);
+      return { key, generation: generation ?? id("g", 0) };
+    });
+    const answers = await this.#ground.storages[1].cancel(wanted);
+    const { seen } = await this.#look();
+    match("answers", this.#model.cancel(wanted), answers);
+    this.#compare(seen);
+    return answers.join(", ");
+  }
+
+  async #step(command: Extract<Command, { do: "step" }>): Promise<string> {
+    const consumer = this.#consumer(command.place);
+    const { aside } = consumer;
+    const from = command.from === "own"
+      ? OWN
+      : command.from === "aside"
+      ? aside?.cursor ?? NEW
+      : NEW;
+    if (command.from === "aside") consumer.aside = undefined;
+    const { lane, maxDeliveries } = command;
+    const step = this.#request(consumer, lane, {
+      commits: command.commits.map((settling) => this.#commit(settling)),
+      // Reading what it holds, it has room for all of it.
+      want: from === NEW ? command.want : KEYS.length,
+      from,
+      maxDeliveries,
+    });
+
+    const reply = await consumer.storage.step(step);
+    const { now, seen } = await this.#look();
+    const sure = (key: string) => from === OWN || aside!.keys.includes(key);
+    const expected = from === NEW
+      ? this.#model.step(step, now, seen)
+      : this.#model.own(step, sure, keysOf(reply.claims), now, seen);
+    match("committed", expected.committed, reply.committed);
+    this.#take(expected.claims as Claim[], reply.claims);
+    if (from === NEW && step.want > 0 && !reply.more) {
+      match("tasks that are ready, and no more are said to be,", 0, this.#model.ready(0).count);
+    }
+    this.#compare(seen);
+    const sent = [{ step, committed: reply.committed }, ...consumer.lanes.get(lane)?.sent ?? []];
+    consumer.lanes.set(lane, { sent, brought: reply.claims });
+    this.#lanes = [
+      { consumer, lane },
+      ...this.#lanes.filter((other) => other.consumer !== consumer || other.lane !== lane),
+    ];
+    return answer(reply.claims, reply.committed);
+  }
+
+  async #stepAgain(
+    { back, old }: Extract<Command, { do: "step again" }>,
+  ): Promise<string> {
+    const last = this.#lanes[back];
+    if (!last) return "no such step was taken";
+    const { consumer: { name, storage, lanes }, lane } = last;
+    const { sent, brought } = lanes.get(lane)!;
+    if (old && sent.length === 1) return "it is the lane's only one";
+    const { step, committed } = sent[old ? 1 : 0];
+    if (old) {
+      const refused = await storage.step(step).then(() => false, isRefusal);
+      match("whether the old step is refused", true, refused);
+      const { now, seen } = await this.#look();
+      this.#model.again(name, [], [], now);
+      this.#compare(seen);
+      return "refused";
+    }
+    const reply = await storage.step(step);
+    const { now, seen } = await this.#look();
+    match("committed", committed, reply.committed);
+    const first = brought.filter(({ token }) => step.from !== NEW || token === step.token);
+    const still = this.#model.again(name, first, reply.claims, now);
+    this.#take(still as unknown as Claim[], reply.claims);
+    this.#compare(seen);
+    return answer(reply.claims, reply.committed);
+  }
+
+  async #reclaim(command: Extract<Command, { do: "reclaim" }>): Promise<string> {
+    const consumer = this.#consumer(command.place);
+    const request: Reclaim = {
+      consumer: consumer.name,
+      token: id("t", ++this.#ids),
+      lease: command.lease === "short" ? SOON : LONG,
+      cursor: "",
+      want: command.want,
+      maxDeliveries: command.maxDeliveries,
+    };
+    const brought: Claim[] = [];
+    let last = request;
+    let reply = await consumer.storage.reclaim(request);
+    brought.push(...reply.claims);
+    for (let calls = 1; command.everything && reply.cursor !== ""; calls++) {
+      if (calls > 100) throw new Disagreement("reclaim() finds no end");
+      last = { ...request, cursor: reply.cursor };
+      reply = await consumer.storage.reclaim(last);
+      brought.push(...reply.claims);
+    }
+    if (reply.claims.length > command.want) throw new Disagreement("reclaim() took too much");
+    consumer.reclaimed = { request: last, brought: reply.claims };
+    this.#reclaimer = consumer;
+    return await this.#tookOver(request, reply.cursor === "", brought);
+  }
+
+  async #tookOver(request: Reclaim, everything: boolean, claims: readonly Claim[]) {
+    const { now, seen } = await this.#look();
+    const brought = keysOf(claims);
+    this.#take(
+      this.#model.reclaim(request, everything, brought, now, seen) as unknown as Claim[],
+      claims,
+    );
+    this.#compare(seen);
+    return answer(claims);
+  }
+
+  async #reclaimAgain(): Promise<string> {
+    const consumer = this.#reclaimer;
+    if (!consumer?.reclaimed) return "nobody did yet";
+    const { name, storage, reclaimed: { request, brought } } = consumer;
+    const { claims } = await storage.reclaim(request);
+    // One that brought nothing did nothing: then it may as well do its work now.
+    if (brought.length === 0) {
+      consumer.reclaimed = { request, brought: claims };
+      return await this.#tookOver(request, false, claims);
+    }
+    const { now, seen } = await this.#look();
+    const taken = brought.filter(({ token }) => token === request.token);
+    this.#take(this.#model.again(name, taken, claims, now) as unknown as Claim[], claims);
+    this.#compare(seen);
+    return answer(claims);
+  }
+
+  async #renew(command: Extract<Command, { do: "renew" }>): Promise<string> {
+    const leases = command.leases.map((lease) => this.#lease(lease));
+    const { place = 0 } = command;
+    const { name: other, storage } = this.#consumer(place);
+    const name = command.place === undefined ? this.#model.runner(leases[0].key) ?? other : other;
+    if (command.twice) await storage.renew(name, leases);
+    const renewals = await storage.renew(name, leases);
+    const { now, seen } = await this.#look();
+    match("renewals", this.#model.renew(name, leases, now), renewals);
+    this.#compare(seen);
+    return renewals.join(", ");
+  }
+
+  async #wait({ place, want }: Extract<Command, { do: "wait" }>): Promise<string> {
+    const consumer = this.#consumer(place);
+    const { count, certain } = this.#model.ready(want);
+    if (count === 0) return "nothing is ready";
+    const room = certain ? want : count;
+    const signal = AbortSignal.timeout(5_000); // memory cannot miss an arrival, and waits for ever
+    const cursor = await consumer.storage.wait(consumer.name, room, 1_000, { signal });
+    const { now, seen } = await this.#look();
+    if (cursor === undefined) throw new Disagreement("nothing came, and something is ready");
+    if (this.#ground.setsAside) {
+      consumer.aside = { keys: this.#model.wait(consumer.name, room, now), cursor };
+    }
+    this.#compare(seen);
+    return consumer.aside ? `set aside ${consumer.aside.keys.join(", ")}` : "something came";
+  }
+
+  // ── Comparing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What is there after a verb, and between which readings of the clock it worked. */
+  async #look(): Promise<{ now: Span; seen: (key: string) => Found }> {
+    const { clock, blur, storages: [storage] } = this.#ground;
+    const now = { from: this.#since - blur, to: clock() + blur };
+    const [all, count] = await Promise.all([storage.load(KEYS), storage.count()]);
+    this.#count = count;
+    const found = new Map<string, Found>(KEYS.map((key, i) => [key, all[i]]));
+    return { now, seen: (key) => found.get(key)! };
+  }
+
+  #count = 0;
+
+  #compare(seen: (key: string) => Found): void {
+    for (const key of KEYS) match(`load(${key})`, this.#model.found(key), seen(key));
+    match("count()", this.#model.count, this.#count);
+  }
+
+  /** In which order claims come is not compared; that the right ones come is. */
+  #take(expected: readonly Claim[], actual: readonly Claim[]): void {
+    const byKey = (claims: readonly Claim[]) =>
+      claims.toSorted((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+    match("claims", byKey(expected), byKey(actual));
+    for (const { key, token } of actual) {
+      const tokens = this.#tokens.get(key) ?? [];
+      if (tokens.at(-1) !== token) tokens.push(token);
+      this.#tokens.set(key, tokens);
+    }
+  }
+
+  // ── Filling in ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #consumer(place: Place): Consumer {
+    let consumer = this.#consumers.get(place);
+    if (!consumer) {
+      const name = `consumer ${place} no. ${++this.#ids}`;
+      const storage = this.#ground.storages[place % 2];
+      consumer = { name, storage, lanes: new Map(), calls: new Map() };
+      this.#consumers.set(place, consumer);
+      this.#names.push(name);
+    }
+    return consumer;
+  }
+
+  #forget(place: Place): void {
+    const consumer = this.#consumers.get(place);
+    this.#consumers.delete(place);
+    this.#lanes = this.#lanes.filter((lane) => lane.consumer !== consumer);
+    if (this.#reclaimer === consumer) this.#reclaimer = undefined;
+  }
+
+  #request(consumer: Consumer, lane: number, parts: Partial<Step>): Step {
+    const call = (consumer.calls.get(lane) ?? 0) + 1;
+    consumer.calls.set(lane, call);
+    const token = id("t", ++this.#ids);
+    const defaults = { commits: [], want: 0, from: NEW, maxDeliveries: 5 };
+    return { ...defaults, ...parts, consumer: consumer.name, lane, call, token };
+  }
+
+  #commit(settling: Settling): Commit {
+    const { key, token } = this.#lease(settling);
+    return { key, token, settlement: this.#settlement(key, settling.outcome) };
+  }
+
+  #settlement(key: Key, { kind, when, record }: Outcome): Settlement {
+    const ttl = record ? KEPT : 0;
+    const text = this.#text();
+    switch (kind) {
+      case "completed":
+      case "failed":
+        return { kind, text, ttl };
+      case "cancelled":
+        return { kind, text, ttl, reason: "struck" };
+      case "dead":
+        return { kind, text };
+      case "retried":
+      case "released":
+        return { kind, due: due(when) };
+      case "chain": {
+        const next = { generation: this.#generation(key), due: due(when), body: this.#text() };
+        const state = record ? "completed" : "failed";
+        return { kind: "succeeded", state, text, ttl, ...next };
+      }
+    }
+  }
+
+  #lease({ key, token }: Tokened): Lease & { readonly key: Key } {
+    const current = this.#model.token(key);
+    const running = KEYS.find((other) => this.#model.token(other));
+    if (token === "current" && !current && running) return this.#lease({ key: running, token });
+    const past = this.#tokens.get(key) ?? [];
+    const found = token === "current"
+      ? current ?? past.at(-1)
+      : token === "old"
+      ? past.findLast((old) => old !== current)
+      : KEYS.map((other) => this.#model.token(other)).find((other) => other && other !== current);
+    return { key, token: found ?? id("t", 0) };
+  }
+
+  #generation(key: Key): string {
+    const generation = id("g", ++this.#ids);
+    this.#generations.set(key, [...this.#generations.get(key) ?? [], generation]);
+    return generation;
+  }
+
+  /** Something to recognise, with all that could be mistaken for a separator. */
+  #text(): string {
+    return `${++this.#ids}|"{}"|\n🦊|`;
+  }
+}
+
+function id(letter: string, number: number): string {
+  return `${letter}${number}`.padEnd(22, "_");
+}
+
+function due(when: When): Due {
+  switch (when) {
+    case "now":
+      return undefined;
+    case "past":
+      return { at: 1_000 };
+    case "soon":
+      return { after: SOON };
+    case "far":
+      return { at: Date.UTC(2100, 0, 1) };
+  }
+}
+
+function keysOf(claims: readonly Lease[]): ReadonlySet<string> {
+  return new Set(claims.map(({ key }) => key));
+}
+
+function answer(claims: readonly Claim[], committed?: readonly boolean[]): string {
+  const verdicts = committed
+    ? `${committed.map((yes) => yes ? "settled" : "fenced").join(", ")}; `
+    : "";
+  return `${verdicts}has ${claims.map(({ key }) => key).join(", ") || "nothing"}`;
+}
+
+function isRefusal(error: unknown): true {
+  if (error instanceof ProtocolError) return true;
+  throw error;
+}

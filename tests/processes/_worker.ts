@@ -1,0 +1,65 @@
+/**
+ * A worker process. It does with signals what the command line does: the first drains, the second ends it at once.
+ *
+ * @module
+ */
+
+import { configure } from "@logtape/logtape";
+import { systemClock } from "../../src/base/clock.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import { Docket, Worker, type WorkerOptions } from "../../mod.ts";
+import { failing, type Failpoint } from "./_failpoints.ts";
+import { Journal } from "./_journal.ts";
+import { endWithParent } from "./_parent.ts";
+import { tasksFor } from "./_tasks.ts";
+
+/** What a worker process is told, as JSON, in its one argument. */
+export interface WorkerSetup extends WorkerOptions {
+  readonly url: string;
+  readonly docket: string;
+  readonly name: string;
+  readonly failpoint?: Failpoint;
+  /** Whether it leaves signals alone. */
+  readonly deaf?: boolean;
+}
+
+async function main({ url, docket: name, failpoint, deaf, ...options }: WorkerSetup) {
+  endWithParent();
+  await configure({
+    sinks: { stderr: (record) => console.error(record.level, record.message.join("")) },
+    loggers: [
+      { category: ["docket"], sinks: ["stderr"], lowestLevel: "warning" },
+      { category: ["logtape", "meta"], sinks: [] },
+    ],
+  });
+  const journal = new Journal(url, name, options.name);
+  const open = () =>
+    openStorage(url, {
+      docket: name,
+      clock: systemClock,
+      recordTtl: 60_000,
+      commandTimeout: 5_000,
+      connectTimeout: 5_000,
+    });
+  const storage = failing(await open(), await open(), journal, failpoint);
+  const docket = await Docket.connect({ name, storage, tasks: tasksFor(journal) });
+  const worker = new Worker(docket, options);
+
+  const stop = new AbortController();
+  const heed = () => {
+    if (stop.signal.aborted) Deno.exit(130);
+    stop.abort();
+    void journal.note("draining");
+  };
+  if (!deaf) {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, heed);
+  }
+
+  const work = worker.runForever({ signal: stop.signal });
+  await journal.note("up");
+  await work;
+  await docket.close();
+  Deno.exit(0);
+}
+
+if (import.meta.main) await main(JSON.parse(Deno.args[0]));
