@@ -29,13 +29,14 @@ function ascending(values: readonly number[]): readonly number[] {
   return [...values].sort((a, b) => a - b);
 }
 
-/**
- * The wall clock in fractions of a millisecond: `Date.now()` shows whole ones only, which lateness would drown in.
- */
+/** Milliseconds of looking at the clock until it is known well. */
+const CALIBRATION = 20;
+
+/** The wall clock in fractions of a millisecond: `Date.now()` shows whole ones only, and lateness would drown in them. */
 export function wallClock(): () => number {
-  const before = Date.now();
-  let now = before;
-  while (now === before) now = Date.now(); // the instant at which it ticks is exact
-  const offset = now - performance.now();
+  const end = performance.now() + CALIBRATION;
+  let offset = -Infinity;
+  // It shows the time rounded down, and an interruption between the two looks only adds to that: the greatest is right.
+  while (performance.now() < end) offset = Math.max(offset, Date.now() - performance.now());
   return () => offset + performance.now();
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deepEqual } from "node:assert/strict";
+import { deepStrictEqual as deepEqual } from "node:assert/strict";
 import { Docket, ExponentialRetry, task, Worker } from "@docket/docket";
 import { FakeClock } from "@docket/docket/testing";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, rejects, strictEqual as equal } from "node:assert/strict";
 import { Depends, Docket, Retry, task, Timeout } from "@docket/docket";
 
 // ── The tasks, as in the program ────────────────────────────────────────────────────────────────

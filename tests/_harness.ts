@@ -7,7 +7,7 @@
  * @module
  */
 
-import { equal, fail, ok } from "node:assert/strict";
+import { fail, ok, strictEqual as equal } from "node:assert/strict";
 import process from "node:process";
 import { test as declare } from "node:test";
 import { Redis } from "ioredis";

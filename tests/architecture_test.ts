@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { deepEqual, ok } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { importsOf, readSources, type Sources, withoutComments } from "./imports.ts";
 
@@ -132,6 +132,18 @@ test("denoGlobals() reports the global and not its mention in a comment", () => 
   deepEqual(denoGlobals(planted), found);
 });
 
+test("tests compare strictly, in every runtime", async () => {
+  const planted: Sources = new Map([
+    ["tests/a.ts", `import { equal } from "node:assert/strict";`],
+    ["tests/b.ts", `import { deepEqual, ok } from "node:assert/strict";`],
+    ["tests/c.ts", `import { ok, strictEqual as equal } from "node:assert/strict";`],
+  ]);
+
+  deepEqual(looseComparisons(planted), ["tests/a.ts", "tests/b.ts"]);
+  deepEqual(looseComparisons(await readSources("tests")), []);
+  deepEqual(looseComparisons(await readSources("src")), []);
+});
+
 function upwardImports(sources: Sources): string[] {
   const wrong: string[] = [];
   for (const { file, target, dynamic } of importsOf(sources)) {
@@ -181,4 +193,15 @@ function layerOf(file: string): string {
   return Object.keys(layers)
     .filter((layer) => within(path, layer))
     .sort((a, b) => b.length - a.length)[0] ?? path;
+}
+
+/** Under these names some runtimes give comparisons that convert, from "node:assert/strict" too. */
+function looseComparisons(sources: Sources): string[] {
+  const loose = /(?<!as )\b(?:equal|deepEqual|notEqual|notDeepEqual)\b/;
+  return [...sources]
+    .filter(([, source]) =>
+      [...withoutComments(source).matchAll(/^import \{([^}]*)\} from "node:assert/gm)]
+        .some(([, names]) => loose.test(names))
+    )
+    .map(([file]) => file);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { equal, ok } from "node:assert/strict";
+import { ok, strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";
 
 const root = new URL("../", import.meta.url);

@@ -17,12 +17,12 @@ export interface Import {
   readonly dynamic: boolean;
 }
 
-/** Every file of src/. */
-export async function readSources(): Promise<Sources> {
-  const root = new URL("../src/", import.meta.url);
+/** Every file of a folder of the repository. */
+export async function readSources(folder = "src"): Promise<Sources> {
+  const root = new URL(`../${folder}/`, import.meta.url);
   const files = (await readdir(root, { recursive: true })).filter((file) => file.endsWith(".ts"));
   const entries = files.sort().map(async (file) => {
-    const path = `src/${file.replaceAll("\\", "/")}`;
+    const path = `${folder}/${file.replaceAll("\\", "/")}`;
     return [path, await readFile(new URL(file, root), "utf8")] as const;
   });
   return new Map(await Promise.all(entries));

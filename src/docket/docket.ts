@@ -5,12 +5,11 @@
  */
 
 import { env } from "node:process";
-import { uuidv7 } from "uuidv7";
 import { type Clock, type Millis, systemClock } from "../base/clock.ts";
 import { type Codec, defaultCodec } from "../base/codec.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
 import { ConnectionError, PayloadTooLargeError } from "../base/errors.ts";
-import { randomId } from "../base/ids.ts";
+import { randomId, timeOrderedId } from "../base/ids.ts";
 import { encodeMessage } from "../base/message.ts";
 import type { Call, Due, Storage } from "../storage/contract.ts";
 import { openStorage } from "../storage/open.ts";
@@ -356,7 +355,7 @@ export class Docket implements AsyncDisposable {
     const name = typeof task === "string" ? task : this.#internals.registry.add(task).name;
     if (name === "") throw new TypeError('Cannot add a task without a name: give one, not ""');
     const due = toDue(options);
-    const { key = uuidv7(), signal } = options;
+    const { key = timeOrderedId(), signal } = options;
     validateKey(key);
     const schedule = (...args: readonly unknown[]) =>
       this.#schedule(mode, name, key, due, args, signal);

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { deepEqual, equal, notEqual, ok, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notStrictEqual as notEqual,
+  ok,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { task } from "../../mod.ts";
 import { onEveryStorage } from "../_harness.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepStrictEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { deepStrictEqual, ok, rejects, strictEqual as equal, throws } from "node:assert/strict";
 import { type Codec, Retry, SerializationError, task } from "../../mod.ts";
 import { failureOf, onEveryStorage } from "../_harness.ts";
 

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { test as declare } from "node:test";
 import {
   type AddOptions,

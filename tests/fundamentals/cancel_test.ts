@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { CancelledError, Depends, Retry, task, Timeout } from "../../mod.ts";
 import { aborted, altered, onEveryStorage } from "../_harness.ts";
 

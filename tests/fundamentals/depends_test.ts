@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { DependencyError, type DependencyFailure, Depends, Retry, task } from "../../mod.ts";
 import { failureOf, onEveryStorage } from "../_harness.ts";
 

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { deepEqual, equal, notEqual, ok, rejects, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notStrictEqual as notEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { test } from "node:test";
 import {
   DependencyError,

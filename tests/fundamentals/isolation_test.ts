@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/strict";
 import { type Docket, type Execution, task } from "../../mod.ts";
 import type { Change, Notice } from "../../src/storage/contract.ts";
 import { onEveryStorage, onMemory, type Stage } from "../_harness.ts";

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notStrictEqual as notEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { ConnectionError, Depends, type Docket, LeaseLostError, Retry, task } from "../../mod.ts";
 import { aborted, altered, Freezer, onEveryStorage, onMemory, type Stage } from "../_harness.ts";
 

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { Redis } from "ioredis";
 import { randomId } from "../../src/base/ids.ts";
 import { DocketError } from "../../mod.ts";

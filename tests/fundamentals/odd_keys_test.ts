@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/strict";
 import { task } from "../../mod.ts";
 import { aborted, onEveryStorage } from "../_harness.ts";
 

@@ -5,7 +5,12 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { ConnectionError, type Execution, StorageFullError, task } from "../../mod.ts";
 import { startRedis } from "../../scripts/redis.ts";
 import { onOwnRedis, type OwnRedisStage } from "../_harness.ts";

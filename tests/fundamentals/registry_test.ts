@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, rejects, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  rejects,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { Docket, task } from "../../mod.ts";
 import { onEveryStorage } from "../_harness.ts";
 

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { Retry, task } from "../../mod.ts";
 import { onEveryStorage } from "../_harness.ts";
 

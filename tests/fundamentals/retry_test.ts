@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { ExponentialRetry, NonRetryableError, Retry, task } from "../../mod.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { type Clock, task } from "../../mod.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { altered, onEveryStorage, onMemory, onRedis } from "../_harness.ts";

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { Depends, Retry, task, Timeout, TimeoutError } from "../../mod.ts";
 import { aborted, onEveryStorage, onMemory } from "../_harness.ts";
 
@@ -189,10 +194,11 @@ onEveryStorage("Timeout", (test) => {
   test("is told apart from a cancel that came before it", async (stage) => {
     const docket = await stage.connect();
     const started = Promise.withResolvers<void>();
-    const wait = task("wait", { timeout: new Timeout(60) }, async ({ signal }): Promise<void> => {
+    const policies = { timeout: new Timeout(2_000) }; // time enough for a cancel, also on a slow machine
+    const wait = task("wait", policies, async ({ timeout, signal }): Promise<void> => {
       started.resolve();
       await aborted(signal);
-      await stage.sleep(100);
+      await stage.sleep(timeout.remaining() + 50);
       signal.throwIfAborted();
     });
     const execution = await docket.add(wait, { key: "wait" })();

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { deepEqual, equal, notEqual, ok, rejects, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notStrictEqual as notEqual,
+  ok,
+  rejects,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { Depends, type Execution, ShutdownError, task, Worker } from "../../mod.ts";
 import { aborted, onEveryStorage, onMemory, type Stage } from "../_harness.ts";
 

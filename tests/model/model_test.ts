@@ -4,7 +4,7 @@
  * `DOCKET_RUNS=<n>` plays more of them, `DOCKET_SHRINK=no` stops at the first failure as it is.
  */
 
-import { equal } from "node:assert/strict";
+import { strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Redis } from "ioredis";

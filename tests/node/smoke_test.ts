@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { equal } from "node:assert/strict";
+import { strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { buildNpm } from "../../scripts/build_npm.ts";

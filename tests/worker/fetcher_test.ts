@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";
 import type { Claim, Step, StepReply, Storage } from "../../src/storage/contract.ts";
 import { NEW, OWN } from "../../src/storage/contract.ts";

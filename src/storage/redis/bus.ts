@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
@@ -27,6 +27,9 @@ const PULSE: Millis = 5_000;
 
 type Listener = (message: Buffer) => void;
 
+/** The notice of a task that is due at once. */
+const LOOK = Buffer.from("D0");
+
 /** What {@linkcode Bus} needs. */
 export interface BusSettings {
   readonly client: Client;
@@ -41,6 +44,8 @@ export class Bus {
   readonly #listeners = new Map<string, Set<Listener>>();
   /** What the present connection hears. */
   #subscribed = new Set<string>();
+  /** What the last connection heard, and the present one does not yet. */
+  readonly #deaf = new Set<string>();
   #redis?: Redis;
   #running = false;
   /** Somebody came or went, the connection broke, a channel was subscribed to: whoever waits looks again. */
@@ -106,6 +111,7 @@ export class Bus {
         }
       }
       this.#redis?.removeAllListeners("messageBuffer");
+      for (const channel of this.#subscribed) this.#deaf.add(channel);
       this.#subscribed = new Set();
       connection.drop();
       if (this.#listeners.size > 0) await sleep(clock, backoff.next(), client.closing);
@@ -142,10 +148,15 @@ export class Bus {
 
   /** Subscribes to what somebody listens to, and to nothing else. */
   async #tune(redis: Redis): Promise<void> {
+    const { wake } = this.#settings.keys;
     for (const channel of this.#listeners.keys()) {
       if (this.#subscribed.has(channel)) continue;
       await this.#timed(redis, redis.subscribe(channel));
       this.#subscribed.add(channel);
+      // What came due sooner while nobody could hear of it was missed: each scheduler looks for itself.
+      if (channel === wake) {
+        for (const listener of this.#listeners.get(wake) ?? []) listener(LOOK);
+      }
       this.#announce();
     }
     for (const channel of this.#subscribed) {
