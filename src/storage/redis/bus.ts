@@ -111,12 +111,15 @@ export class Bus {
         }
       }
       this.#redis?.removeAllListeners("messageBuffer");
-      for (const channel of this.#subscribed) this.#deaf.add(channel);
+      for (const channel of this.#subscribed) {
+        if (this.#listeners.has(channel)) this.#deaf.add(channel);
+      }
       this.#subscribed = new Set();
       connection.drop();
       if (this.#listeners.size > 0) await sleep(clock, backoff.next(), client.closing);
     }
     client.release(connection);
+    this.#deaf.clear();
     this.#running = false;
   }
 
@@ -154,7 +157,7 @@ export class Bus {
       await this.#timed(redis, redis.subscribe(channel));
       this.#subscribed.add(channel);
       // What came due sooner while nobody could hear of it was missed: each scheduler looks for itself.
-      if (channel === wake) {
+      if (this.#deaf.delete(channel) && channel === wake) {
         for (const listener of this.#listeners.get(wake) ?? []) listener(LOOK);
       }
       this.#announce();

@@ -34,18 +34,16 @@ export class Lane {
   // Whoever had the stream before may have left something.
   #left = 1;
   #age: Millis = 0;
-  #full = false;
 
   /** What to do about the stream in the next step. */
   plan(commits: number): Tidying {
-    const remove = commits <= FEW && !this.#full || this.#age > STUCK;
+    const remove = commits <= FEW || this.#age > STUCK;
     if (!remove) this.#left += commits;
     return { remove, trim: this.#left === 0 ? "" : this.#left < MANY ? "idle" : "now" };
   }
 
   /** Learns from the answer. */
-  learn({ age }: Exclude<Brought, "old">, full: boolean): void {
-    this.#full = full;
+  learn({ age }: Exclude<Brought, "old">): void {
     if (age === undefined) return;
     this.#age = age;
     // Behind a pending entry there may be settled ones: the next idle step looks again.

@@ -186,7 +186,7 @@ export class RedisStorage implements Storage {
       const prepared = step.call(this.#keys, { ...args, epoch: lane.epoch }, rest);
       const brought = await this.#client.run(prepared, patience);
       if (brought !== "old") {
-        lane.learn(brought, from === NEW && want > 0 && brought.seen >= want);
+        lane.learn(brought);
         return {
           committed: readCommitted(brought.verdicts, order),
           claims: readClaims(brought.claims),
