@@ -19,7 +19,7 @@ export type Place =
   | "before settling"
   /** Redis has settled, the answer was not read. */
   | "after settling"
-  /** A renewal is due. */
+  /** A renewal is due. Afterwards the look for abandoned tasks goes first, as on a slow connection. */
   | "before renewing";
 
 /** How a process fails. */
@@ -42,7 +42,8 @@ export function failing(
     armed = undefined;
     await journal.note("failing");
     signalThis(signal);
-    if (signal === "SIGTERM") await journal.heard();
+    if (signal === "SIGTERM") await journal.again("draining", 1);
+    else if (place === "before renewing") await journal.again("looked", 2);
   };
 
   const changes: Partial<Storage> = {

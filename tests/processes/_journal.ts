@@ -77,10 +77,13 @@ export class Journal {
     return lines.map((line) => JSON.parse(line));
   }
 
-  /** Resolves when this process has heard its signal to end. */
-  async heard(): Promise<void> {
-    const draining = ({ what, pid }: Happening) => what === "draining" && pid === process.pid;
-    while (!(await this.read(0)).some(draining)) await pause(GLANCE);
+  /** Waits until this process has noted something so many times more. */
+  async again(what: Happening["what"], times: number): Promise<void> {
+    const own = async (): Promise<number> =>
+      (await this.read(0)).filter((entry) => entry.what === what && entry.pid === process.pid)
+        .length;
+    const enough = await own() + times;
+    while (await own() < enough) await pause(GLANCE);
   }
 
   /** Lets pass whoever waits at this gate, now and later. */

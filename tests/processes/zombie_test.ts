@@ -215,15 +215,17 @@ processTest(
   },
 );
 
-// Invariant 31: a lease that ran out is still its own until another takes it.
+// Invariants 31, 34: a lease that ran out is still its own until another takes it, and it does not take it from itself.
 processTest(
-  "Worker: one stopped beyond its lease goes on as if nothing had been when nobody took its task",
+  "Worker: one stopped beyond its lease finds its own task abandoned, and goes on with it as if nothing had been",
   async (scene) => {
-    const worker = await scene.worker("alone", { redeliveryTimeout: SHORT });
+    const worker = await scene.worker("alone", {
+      redeliveryTimeout: SHORT,
+      failpoint: { at: "before renewing", signal: "SIGSTOP" },
+    });
     const execution = await scene.docket.add<Tasks["hold"]>("hold", { key: "task" })();
-    await scene.happened("started", { key: "task" });
+    await scene.happened("failing");
 
-    worker.kill("SIGSTOP");
     await pause(4 * SHORT); // the fault itself
     worker.kill("SIGCONT");
     await scene.looks("alone", 6);
