@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { systemClock } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
 import {
+  CONTEXT_NAMES,
   type Dependencies,
   type Fits,
   type Resolved,
@@ -223,19 +224,9 @@ function detached(
   return base as unknown as TaskContext;
 }
 
-const GIVABLE: ReadonlySet<string> = new Set<keyof TaskContext>([
-  "docket",
-  "worker",
-  "execution",
-  "key",
-  "attempt",
-  "signal",
-  "log",
-]);
-
 function refuseUnknown({ name, dependencies }: Definition, given: object): void {
   for (const property of Object.keys(given)) {
-    if (!GIVABLE.has(property) && !Object.hasOwn(dependencies, property)) {
+    if (!CONTEXT_NAMES.has(property) && !Object.hasOwn(dependencies, property)) {
       throw new TypeError(`Cannot give "${property}" to "${name}": it declares no such dependency`);
     }
   }

@@ -10,7 +10,7 @@ const URLS: readonly (readonly [string | URL, string])[] = [
   ["redis://:secret@host:6379/0", "redis://***@host:6379/0"],
   ["rediss://user:secret@host/1?password=secret#secret", "rediss://***@host/1"],
   [new URL("redis://user@host"), "redis://***@host"],
-  ["unix:///tmp/redis.sock?password=secret", "unix:///tmp/redis.sock"],
+  ["unix:///run/redis.sock?password=secret", "unix:///run/redis.sock"],
   ["memory://name", "memory://name"],
   ["redis://:sec/ret@host", "<invalid URL>"],
   ["secret", "<invalid URL>"],
