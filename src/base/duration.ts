@@ -51,6 +51,9 @@ const SHORT: Readonly<Record<string, Millis>> = {
   ms: 1,
 };
 
+/** As far as a `Date` can tell, from its beginning. */
+const LONGEST: Millis = 8.64e15;
+
 /**
  * A duration in milliseconds.
  *
@@ -59,7 +62,7 @@ const SHORT: Readonly<Record<string, Millis>> = {
  */
 export function toMillis(option: string, value: DurationLike): Millis {
   const millis = read(option, value);
-  if (!Number.isFinite(millis) || millis < 0) {
+  if (!(millis >= 0 && millis <= LONGEST)) {
     throw new RangeError(
       `Cannot use ${quote(value)} for "${option}": it must be a finite span that is not negative`,
     );
@@ -87,7 +90,7 @@ export function toInstant(option: string, value: InstantLike): Millis {
     );
   }
   // Beyond this a Date is invalid, and the number would be no instant for anybody.
-  if (!(Math.abs(millis) <= 8.64e15)) {
+  if (!(Math.abs(millis) <= LONGEST)) {
     throw new RangeError(`Cannot use ${quote(value)} for "${option}": it is not a valid time`);
   }
   return Math.max(0, Math.floor(millis));

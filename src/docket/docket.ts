@@ -333,9 +333,11 @@ export class Docket implements AsyncDisposable {
   /** Closes the docket's own workers, then its connections. Returns always, whatever the storage does. */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
-      await Promise.allSettled(
-        [...this.#internals.workers].map((worker) => worker[Symbol.asyncDispose]()),
-      );
+      const { workers } = this.#internals;
+      // Until there is none: a task that still runs may make another.
+      while (workers.size > 0) {
+        await Promise.allSettled([...workers].map((worker) => worker[Symbol.asyncDispose]()));
+      }
       this.#close.abort(new ConnectionError("The docket is closed"));
       this.#internals.watcher.close();
       await this.#internals.storage[Symbol.asyncDispose]();

@@ -29,7 +29,7 @@ export interface Internals {
   readonly watcher: Watcher;
   /** Aborts when the docket closes. */
   readonly closed: AbortSignal;
-  /** Closed before the docket is, newest first. */
+  /** Closed before the docket is, all at once. */
   readonly workers: Set<AsyncDisposable>;
 }
 

@@ -178,7 +178,7 @@ async function callDirectly(
   const key = randomId();
   const resources = new Resources({
     clock: systemClock,
-    contextWith: (values) => detached(definition.name, key, { ...values, ...given }),
+    contextWith: (values) => detached(definition.name, key, given, values),
     replacements,
   });
   let result: unknown;
@@ -199,6 +199,7 @@ function detached(
   name: string,
   key: string,
   given: Readonly<Record<string, unknown>>,
+  values: Readonly<Record<string, unknown>>,
 ): TaskContext {
   const missing = (property: string) => ({
     configurable: true,
@@ -209,19 +210,26 @@ function detached(
       );
     },
   });
-  const base = Object.defineProperties(
+  const context = Object.defineProperties(
     {
+      ...values,
       key,
       attempt: 1,
       signal: new AbortController().signal,
-      log: getLogger(["docket", "task", name]),
+      log: getLogger(["docket", "task"]).with({ task: name, key, attempt: 1 }),
     },
     { docket: missing("docket"), worker: missing("worker"), execution: missing("execution") },
   );
-  for (const [property, value] of Object.entries(given)) {
-    if (value !== undefined) Object.defineProperty(base, property, { value, enumerable: true });
+  for (const property of CONTEXT_NAMES) {
+    // Not read yet, and not only its own properties: a worker's context has getters, some of which make things.
+    if (!(property in given)) continue;
+    const make = Object.getOwnPropertyDescriptor(context, property);
+    Object.defineProperty(context, property, {
+      enumerable: true,
+      get: () => given[property] ?? make?.get?.() ?? make?.value,
+    });
   }
-  return base as unknown as TaskContext;
+  return context as unknown as TaskContext;
 }
 
 function refuseUnknown({ name, dependencies }: Definition, given: object): void {

@@ -97,8 +97,9 @@ export class Watcher {
       // Without a subscription the poll still finds the end: late, but never not at all.
       this.#listening.catch(() => {
         if (this.#stop === stop) this.#listening = undefined;
+        stop.abort();
       });
-      this.#poll();
+      if (!this.#cancelTimer) this.#poll();
     }
     await Promise.race([this.#listening.catch(() => {}), aborted(signal)]);
   }

@@ -19,7 +19,7 @@ import {
   type StepReply,
   type Storage,
 } from "../storage/contract.ts";
-import type { Running } from "./run.ts";
+import { DOUBTFUL, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
 
 /** At most so many commits, and so many claims, in one step: it keeps the storage's answer times short. */
@@ -49,8 +49,9 @@ export interface FetcherOptions {
   readonly minimumCheckInterval: Millis;
   readonly reconnectionDelay: Millis;
   readonly running: Running;
-  /** Starts a claimed task; never throws, never waits. */
-  readonly start: (claim: Claim) => void;
+  readonly lease: Millis;
+  /** Starts a task that was claimed at `claimedAt`, on the monotonic clock, or later; never throws, never waits. */
+  readonly start: (claim: Claim, claimedAt: Millis) => void;
   /** Gives back a claimed task that will not be started here, at once or after a delay. */
   readonly release: (claim: Claim, delay?: Millis) => void;
   /** Ends all calls, whatever becomes of them. */
@@ -79,6 +80,8 @@ export class Fetcher {
   /** Where to read what was set aside for this consumer, if anything was. */
   #own?: string;
   #readingOwn = false;
+  /** Token and keys of what another call brought before, or instead of, the one that claimed it. */
+  readonly #early = new Map<string, Set<string>>();
   #wanted = 0;
   #setAside = 0;
   #waiting = false;
@@ -97,7 +100,7 @@ export class Fetcher {
 
   /**
    * How many more tasks may be claimed now, from those nobody waits for. A wait that brings as many at the same time is
-   * why {@linkcode accept} looks again.
+   * why {@linkcode acceptAll} looks again.
    */
   get room(): number {
     return this.#options.running.room - this.#wanted;
@@ -117,28 +120,46 @@ export class Fetcher {
     };
   }
 
-  /** {@linkcode accept}s what was claimed together. */
-  acceptAll(claims: readonly Claim[], token: string): void {
+  /**
+   * Starts what was claimed together by one call, or gives it back where it cannot be started here now.
+   *
+   * @param token What the call claims under.
+   * @param sentAt When the call was sent first, on the monotonic clock: its claims may be as old.
+   */
+  acceptAll(claims: readonly Claim[], token: string, sentAt: Millis): void {
     const suspects = claims.filter((claim) => claim.token === token && this.#suspects(claim));
     // A culprit may leave no time to give back those that came with it. So all are given back first, and come one by one.
     const apart = suspects.length > 1 && !this.#draining ? suspects : [];
     apart.forEach((claim, i) => {
       this.#options.release(claim, i === 0 ? undefined : i * SUSPECT_DELAY);
     });
-    for (const claim of claims) if (!apart.includes(claim)) this.accept(claim, token);
+    for (const claim of claims) {
+      if (!apart.includes(claim) && !this.#isKnown(claim, token)) this.#accept(claim, sentAt);
+    }
+    this.#early.delete(token);
   }
 
-  /** Starts what was claimed under `token`, or gives it back when it cannot be started here now. */
-  accept(claim: Claim, token: string): void {
-    const { running, start, release } = this.#options;
-    const { key, token: held } = claim;
-    // Under another token it is a claim from before: its reply was lost, or it is here already (invariant 34).
-    if (held !== token && (running.has(key, held) || this.#settler.has(key, held))) return;
+  /** Whether the claim runs here, or has run here: nothing runs twice in one process (invariant 34). */
+  #isKnown({ key, token }: Claim, asked: string): boolean {
+    if (token === asked) return this.#early.get(token)?.has(key) ?? false;
+    // A claim of an earlier call, whose reply was lost, or is late: then it must not be taken up again.
+    if (this.#options.running.has(key, token) || this.#settler.has(key, token)) return true;
+    const early = this.#early.get(token);
+    if (early?.has(key)) return true;
+    if (early) early.add(key);
+    else this.#early.set(token, new Set([key]));
+    return false;
+  }
+
+  #accept(claim: Claim, sentAt: Millis): void {
+    const { clock, lease, running, start, release } = this.#options;
     if (this.#draining || running.room <= 0) return release(claim);
+    // After a stall others may have it by now, or are about to (invariant 32).
+    if (clock.monotonic() - sentAt >= DOUBTFUL * lease) return release(claim);
     if (this.#suspects(claim) && running.some((other) => this.#suspects(other))) {
       return release(claim, SUSPECT_DELAY);
     }
-    start(claim);
+    start(claim, sentAt);
   }
 
   #suspects({ deliveries }: Claim): boolean {
@@ -220,13 +241,14 @@ export class Fetcher {
     lane.busy = true;
     this.#wanted += want;
     if (from !== NEW) this.#readingOwn = true;
+    const sentAt = this.#options.clock.monotonic();
     const reply = await this.#send(step);
     lane.busy = false;
     this.#wanted -= want;
     if (from !== NEW) this.#readingOwn = false;
     if (!reply || end.aborted) return this.#tellQuiet();
     this.#settler.confirm(commits, reply.committed);
-    this.acceptAll(reply.claims, step.token);
+    this.acceptAll(reply.claims, step.token, sentAt);
     if (want > 0) this.#advance(from, reply);
     this.#pump();
   }

@@ -22,7 +22,7 @@ const log = getLogger(["docket", "worker"]);
 export interface Room {
   readonly room: number;
   reserve(room: number): () => void;
-  acceptAll(claims: readonly Claim[], token: string): void;
+  acceptAll(claims: readonly Claim[], token: string, sentAt: Millis): void;
 }
 
 /** What a {@linkcode Reclaimer} needs. */
@@ -65,7 +65,7 @@ export class Reclaimer {
 
   /** One pass over all leases, in bounded calls, keeping the cursor (invariant 33). */
   async #look(signal: AbortSignal): Promise<void> {
-    const { storage, consumer, lease, maxDeliveries, room, end } = this.#options;
+    const { storage, clock, consumer, lease, maxDeliveries, room, end } = this.#options;
     let cursor = "";
     do {
       const want = Math.min(room.room, MAX_RECLAIMED);
@@ -73,13 +73,14 @@ export class Reclaimer {
       const unreserve = room.reserve(want);
       try {
         const token = randomId();
+        const sentAt = clock.monotonic();
         // Under the later signal: once sent, its reply is awaited, or a drain would leave its claims behind.
         const reply = await storage.reclaim(
           { consumer, token, lease, cursor, want, maxDeliveries },
           { signal: end },
         );
         cursor = reply.cursor;
-        room.acceptAll(reply.claims, token);
+        room.acceptAll(reply.claims, token, sentAt);
       } finally {
         unreserve();
       }

@@ -8,16 +8,13 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { CancelledError, LeaseLostError, messageOf } from "../base/errors.ts";
 import type { Storage } from "../storage/contract.ts";
-import type { Run, Running } from "./run.ts";
+import { DOUBTFUL, type Run, type Running } from "./run.ts";
 
 /** Leases are renewed four times as often as they would run out (invariant 30). */
 const RENEWALS_PER_LEASE = 4;
 
 /** So often per lease the renewer looks whether a renewal is due, or late. */
 const LOOKS_PER_LEASE = 20;
-
-/** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
-const DOUBTFUL = 0.8;
 
 const log = getLogger(["docket", "worker"]);
 

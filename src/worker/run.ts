@@ -8,6 +8,9 @@ import type { Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Claim } from "../storage/contract.ts";
 
+/** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
+export const DOUBTFUL = 0.8;
+
 /** A claimed task, from its claim to its settlement. */
 export class Run {
   readonly claim: Claim;

@@ -43,7 +43,7 @@ export class Runner {
   readonly #clock: Clock;
   readonly #running: Running;
   readonly #settler: Settler;
-  readonly #unknown = new Map<string, Millis>();
+  readonly #unknown = new Map<string, { readonly delay: Millis; readonly until: Millis }>();
 
   constructor(docket: Docket, worker: Worker, running: Running, settler: Settler) {
     this.#docket = docket;
@@ -54,9 +54,9 @@ export class Runner {
     this.#settler = settler;
   }
 
-  /** Runs a claim to its settlement; never throws. */
-  async run(claim: Claim): Promise<void> {
-    const run = new Run(claim, this.#clock.monotonic());
+  /** Runs a claim, made at `claimedAt` or later, to its settlement; never throws. */
+  async run(claim: Claim, claimedAt: Millis): Promise<void> {
+    const run = new Run(claim, claimedAt);
     this.#running.add(run);
     let settlement: Settlement;
     try {
@@ -103,6 +103,7 @@ export class Runner {
     }
     const definition = this.#internals.registry.get(message.task);
     if (!definition) return this.#hold(message.task);
+    if (this.#unknown.size > 0) this.#unknown.delete(message.task);
     let outcome: Outcome;
     try {
       const args = decodeArgs(message, this.#internals.codec);
@@ -241,12 +242,16 @@ export class Runner {
 
   /** Another worker may know it, or a later version of this one: it waits, and is charged nothing. */
   #hold(task: string): Settlement {
-    const delay = this.#unknown.get(task);
-    if (delay === undefined) {
+    const now = this.#clock.monotonic();
+    const held = this.#unknown.get(task);
+    if (!held) {
       log.warn("Unknown task {task}: holding its executions until a worker knows it", { task });
     }
-    this.#unknown.set(task, Math.min((delay ?? UNKNOWN_DELAY / 2) * 2, MAX_UNKNOWN_DELAY));
-    return { kind: "released", due: { after: this.#unknown.get(task)! } };
+    // The delay grows with each round, not with each execution of a burst.
+    if (held && now < held.until) return { kind: "released", due: { after: held.delay } };
+    const delay = held ? Math.min(held.delay * 2, MAX_UNKNOWN_DELAY) : UNKNOWN_DELAY;
+    this.#unknown.set(task, { delay, until: now + delay });
+    return { kind: "released", due: { after: delay } };
   }
 
   #ending({ claim }: Run, task: string | undefined, value: string): string {

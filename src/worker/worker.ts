@@ -162,7 +162,8 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Runs tasks until the docket, and not just this worker, has nothing left to run, however far away that is.
+   * Runs tasks until the docket, and not just this worker, has nothing left to run, however far away that is. A task that
+   * no worker knows is left, too: it is waited for.
    *
    * @throws {TypeError} When this worker runs already, or was closed.
    */
@@ -172,9 +173,14 @@ export class Worker implements AsyncDisposable {
 
   /** Stops: running tasks have the grace period to finish. Returns always, whatever the storage does. */
   async close(): Promise<void> {
-    this.#internals.workers.delete(this);
     this.#close.abort();
-    await this.#work?.catch(() => {}); // whoever started it hears of it
+    try {
+      await this.#work;
+    } catch {
+      // Whoever started it hears of it.
+    } finally {
+      this.#internals.workers.delete(this); // not before: the docket waits for those it knows
+    }
   }
 
   /** {@linkcode Worker.close}. */
@@ -189,6 +195,8 @@ export class Worker implements AsyncDisposable {
     if (this.#close.signal.aborted) {
       return Promise.reject(new TypeError("Cannot run a worker that was closed: make another"));
     }
+    const { closed } = this.#internals;
+    if (closed.aborted) return Promise.reject(closed.reason);
     if (this.#work) {
       return Promise.reject(new TypeError("Cannot run a worker that runs already: make another"));
     }
@@ -234,7 +242,8 @@ export class Worker implements AsyncDisposable {
       maxDeliveries,
       minimumCheckInterval: this.#minimumCheckInterval,
       reconnectionDelay,
-      start: (claim) => void runner.run(claim),
+      lease: this.#lease,
+      start: (claim, claimedAt) => void runner.run(claim, claimedAt),
       release: (claim, delay) => runner.release(claim, delay),
       end,
     }, settler);
@@ -287,9 +296,10 @@ export class Worker implements AsyncDisposable {
   /** Resolves when nothing is left, here or elsewhere. */
   async #finished({ running, fetcher }: Parts, stop: AbortSignal): Promise<void> {
     const { storage, clock } = this.#internals;
+    const stopped = whenAborted(stop);
     let pause = 1;
     while (!stop.aborted) {
-      await Promise.race([running.empty(), whenAborted(stop)]);
+      await Promise.race([running.empty(), stopped]);
       if (fetcher.quiet && running.size === 0) {
         try {
           if (await storage.count({ signal: stop }) === 0) return;

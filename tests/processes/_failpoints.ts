@@ -63,9 +63,9 @@ export function failing(
         await pass("after settling");
       }
       const reply = await answer;
-      await Promise.all(commits.map(({ key }, i) => {
+      await Promise.all(commits.map(({ key, settlement: { kind } }, i) => {
         const committed = reply.committed?.[i] ?? true;
-        return journal.note("settled", { key, committed });
+        return journal.note("settled", { key, kind, committed });
       }));
       if (reply.claims.length > 0) await pass("after the claim");
       return reply;

@@ -9,6 +9,7 @@
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { Redis } from "ioredis";
+import type { Settlement } from "../../src/storage/contract.ts";
 
 /** One thing that one process did. */
 export interface Happening {
@@ -40,7 +41,8 @@ export interface Happening {
   readonly redelivered?: boolean;
   /** Of `aborted`: the code of the signal's reason. */
   readonly reason?: string;
-  /** Of `settled`: whether it counted. */
+  /** Of `settled`: as what, and whether it counted. */
+  readonly kind?: Settlement["kind"];
   readonly committed?: boolean;
 }
 

@@ -52,6 +52,7 @@ function scene(concurrency: number) {
     consumer: "worker~1",
     concurrency,
     maxDeliveries: 5,
+    lease: 10_000,
     minimumCheckInterval: 1_000,
     reconnectionDelay: 100,
     running,
@@ -132,11 +133,10 @@ test("Fetcher never starts what runs here or has finished here and is not settle
 
 test("Fetcher gives back what it claimed when there is no room for it any more", () => {
   // A reclaim and a blocking read may bring as much as there is room, both.
-  const { fetcher, started, released } = scene(1);
+  const { clock, fetcher, started, released } = scene(1);
   const token = "t".repeat(22);
 
-  fetcher.accept(claim("a", token), token);
-  fetcher.accept(claim("b", token), token);
+  fetcher.acceptAll([claim("a", token), claim("b", token)], token, clock.monotonic());
 
   deepEqual(started, ["a"]);
   deepEqual(released, ["b"]);
@@ -144,12 +144,13 @@ test("Fetcher gives back what it claimed when there is no room for it any more",
 
 test("Fetcher never runs two tasks side by side that may be what kills their workers", () => {
   // F09: whatever runs beside a poisonous task dies with it, and must not be parked with it.
-  const { fetcher, started, released } = scene(4);
+  const { clock, fetcher, started, released } = scene(4);
   const token = "t".repeat(22);
 
-  fetcher.accept({ ...claim("poison", token), deliveries: 3 }, token);
-  fetcher.accept({ ...claim("innocent", token), deliveries: 3 }, token);
-  fetcher.accept({ ...claim("fresh", token), deliveries: 1 }, token);
+  const now = clock.monotonic();
+  fetcher.acceptAll([{ ...claim("poison", token), deliveries: 3 }], token, now);
+  fetcher.acceptAll([{ ...claim("innocent", token), deliveries: 3 }], token, now);
+  fetcher.acceptAll([{ ...claim("fresh", token), deliveries: 1 }], token, now);
 
   deepEqual(started, ["poison", "fresh"]);
   deepEqual(released, ["innocent"]);
@@ -157,14 +158,49 @@ test("Fetcher never runs two tasks side by side that may be what kills their wor
 
 test("Fetcher gives back all of several suspects that came together, to run one after the other", () => {
   // F09: the culprit, started first, would leave no time to give back the others.
-  const { fetcher, started, released } = scene(4);
+  const { clock, fetcher, started, released } = scene(4);
   const token = "t".repeat(22);
   const suspects = ["poison", "innocent"].map((key) => ({ ...claim(key, token), deliveries: 3 }));
 
-  fetcher.acceptAll([...suspects, claim("fresh", token)], token);
+  fetcher.acceptAll([...suspects, claim("fresh", token)], token, clock.monotonic());
 
   deepEqual(started, ["fresh"]);
   deepEqual(released, ["poison", "innocent"]);
+});
+
+test("Fetcher never starts again what another call has brought before the reply that claimed it", async () => {
+  // Invariant 34: the reply is late, and by then the task may run, or even be settled.
+  const { storage, clock, fetcher, started, released, runs, finish } = scene(2);
+  fetcher.poke();
+  await clock.settle();
+  const [first, late] = storage.steps;
+  first.answer(NOTHING);
+  await clock.settle();
+  storage.waits[0].answer(OWN);
+  await clock.settle();
+  const own = storage.steps[2];
+  own.answer({ claims: [claim("a", late.step.token)], more: false, cursor: OWN });
+  await clock.settle();
+  finish(runs[0]);
+  await clock.settle();
+  storage.steps[3].answer(NOTHING); // it is settled
+  await clock.settle();
+
+  late.answer({ claims: [claim("a", late.step.token)], more: false, cursor: NEW });
+  await clock.settle();
+
+  deepEqual(started, ["a"]);
+  deepEqual(released, []);
+});
+
+test("Fetcher gives back what it claimed so long ago that others may have it", () => {
+  // Invariant 32: the process was frozen, and the reply waited for it.
+  const { clock, fetcher, started, released } = scene(2);
+  const token = "t".repeat(22);
+
+  fetcher.acceptAll([claim("a", token)], token, clock.monotonic() - 9_000);
+
+  deepEqual([started, released], [[], ["a"]]);
 });
 
 test("Fetcher sends the same step again until its outcome is known", async () => {
