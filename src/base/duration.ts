@@ -159,7 +159,7 @@ function readText(option: string, text: string): Millis {
 function quote(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
   if (typeof value === "number" || value === null || value === undefined) return String(value);
-  if (value instanceof Date) return "an invalid Date";
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "an invalid Date" : "a Date";
   return typeof value === "object"
     ? `an object with ${Object.keys(value).join(", ") || "no fields"}`
     : `a ${typeof value}`;

@@ -11,6 +11,7 @@ import { type DurationLike, type InstantLike, toInstant, toMillis } from "../bas
 import { ConnectionError, PayloadTooLargeError } from "../base/errors.ts";
 import { randomId, timeOrderedId } from "../base/ids.ts";
 import { encodeMessage } from "../base/message.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Call, Due, Storage } from "../storage/contract.ts";
 import { openStorage } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
@@ -136,6 +137,22 @@ export type Schedulable<Args extends readonly unknown[], Result> = (
 /** The name of a task given as `typeof task`; any name for a plain function. */
 export type NameOf<T> = T extends { readonly name: infer Name extends string } ? Name : string;
 
+const CONNECT_OPTIONS: OptionNames<DocketOptions> = {
+  name: true,
+  url: true,
+  tasks: true,
+  executionTtl: true,
+  codec: true,
+  maxPayloadBytes: true,
+  redis: true,
+  storage: true,
+  clock: true,
+  lazy: true,
+  signal: true,
+  connectTimeout: true,
+  commandTimeout: true,
+};
+const ADD_OPTIONS: OptionNames<AddOptions> = { when: true, delay: true, key: true, signal: true };
 const DEFAULT_URL = "redis://localhost:6379/0";
 const DEFAULT_MAX_PAYLOAD = 1_048_576;
 const MAX_KEY_BYTES = 1_024;
@@ -196,6 +213,7 @@ export class Docket implements AsyncDisposable {
    * @throws {RangeError} For a duration or size out of range.
    */
   static async connect(options: DocketOptions = {}): Promise<Docket> {
+    refuseUnknownOptions("Docket.connect()", options, CONNECT_OPTIONS);
     const {
       name = "docket",
       url = env.DOCKET_URL ?? DEFAULT_URL,
@@ -356,6 +374,7 @@ export class Docket implements AsyncDisposable {
   ): Scheduler<readonly unknown[], unknown> {
     const name = typeof task === "string" ? task : this.#internals.registry.add(task).name;
     if (name === "") throw new TypeError('Cannot add a task without a name: give one, not ""');
+    refuseUnknownOptions(`${mode}()`, options, ADD_OPTIONS);
     const due = toDue(options);
     const { key = timeOrderedId(), signal } = options;
     validateKey(key);
@@ -433,7 +452,9 @@ function toDue({ when, delay }: AddOptions): Due {
 
 /** Any string is safe as a key (invariant 13), as long as it comes back as it went. */
 function validateKey(key: string): void {
-  if (typeof key !== "string") throw new TypeError(`Cannot use a ${typeof key} as a key`);
+  if (typeof key !== "string") {
+    throw new TypeError(`Cannot use a value of type ${typeof key} as a key: give a string`);
+  }
   if (!key.isWellFormed()) {
     throw new TypeError(
       "Cannot use a key with a lone surrogate: it would not come back as it went",

@@ -152,13 +152,20 @@ type UntypedHandler = (context: any, ...args: any) => unknown;
  */
 export function definitionOf(source: unknown, name?: string): Definition {
   if (typeof source !== "function") {
-    throw new TypeError(`Cannot use ${source === null ? "null" : `a ${typeof source}`} as a task`);
+    throw new TypeError(
+      `Cannot use ${source === null ? "null" : `a value of type ${typeof source}`} as a task`,
+    );
   }
   const declared = (source as { [DEFINITION]?: Definition })[DEFINITION];
   if (declared) return declared;
   const known = name ?? source.name;
   if (known === "") {
     throw new TypeError('Cannot use an anonymous function as a task: name it with task("name", …)');
+  }
+  if (name === undefined && known.startsWith("bound ")) {
+    throw new TypeError(
+      `Cannot use a bound function as a task: no worker could know "${known}"; name it with task("name", …)`,
+    );
   }
   return {
     name: known,

@@ -11,6 +11,7 @@ import { type Millis, sleep } from "../base/clock.ts";
 import { type DurationLike, toMillis } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Docket } from "../docket/docket.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -81,6 +82,17 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS: OptionNames<WorkerOptions> = {
+  name: true,
+  concurrency: true,
+  redeliveryTimeout: true,
+  reconnectionDelay: true,
+  minimumCheckInterval: true,
+  schedulingResolution: true,
+  maxDeliveries: true,
+  gracePeriod: true,
+};
+
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
 const CLEAN_UP: Millis = 1_000;
 
@@ -132,6 +144,7 @@ export class Worker implements AsyncDisposable {
    * @throws {TypeError} When an option is of the wrong kind.
    */
   constructor(docket: Docket, options: WorkerOptions = {}) {
+    refuseUnknownOptions("a Worker", options, OPTIONS);
     this.#docket = docket;
     this.#internals = internalsOf(docket);
     this.name = validateName(options.name ?? defaultName());

@@ -24,6 +24,7 @@ import {
   SerializationError,
   task,
   Timeout,
+  Worker as DocketWorker,
 } from "../../mod.ts";
 import { onEveryStorage, type Stage } from "../_harness.ts";
 
@@ -358,4 +359,38 @@ declare("Retry, ExponentialRetry and Timeout refuse options that cannot be", () 
   ];
 
   for (const [make, name, option] of refused) throws(make, telling(name, `"${option}"`));
+});
+
+declare("Docket.connect() refuses options that do not exist", async () => {
+  const misspelt = { url: "memory://misspelt", nmae: "orders" };
+
+  await rejects(Docket.connect(misspelt), {
+    name: "TypeError",
+    message: /^Cannot use "nmae" for Docket\.connect\(\): there is no such option; there are name,/,
+  });
+});
+
+declare("Docket.add() and replace() refuse options that do not exist", async () => {
+  // Taken for absent, a misspelt delay would run the task now.
+  await using docket = await Docket.connect({ url: "memory://misspelt" });
+  function note(): void {}
+  const misspelt = { key: "note", dealy: "1h" };
+
+  throws(() => docket.add(note, misspelt), /^TypeError: Cannot use "dealy" for add\(\)/);
+  throws(() => docket.replace(note, misspelt), /^TypeError: Cannot use "dealy" for replace\(\)/);
+  equal(await docket.execution("note"), undefined);
+});
+
+declare("Worker refuses options that do not exist", async () => {
+  await using docket = await Docket.connect({ url: "memory://misspelt" });
+  const misspelt = { concurency: 5 };
+
+  throws(() => new DocketWorker(docket, misspelt as object), /^TypeError: Cannot use "concurency"/);
+});
+
+declare("Docket.add() refuses a bound function, whose name no worker could know", async () => {
+  await using docket = await Docket.connect({ url: "memory://misspelt" });
+  function note(): void {}
+
+  throws(() => docket.add(note.bind(null)), /^TypeError: Cannot use a bound function as a task/);
 });
