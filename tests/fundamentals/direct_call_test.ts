@@ -21,6 +21,7 @@ import {
   Retry,
   task,
   Timeout,
+  Worker,
 } from "../../mod.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 
@@ -300,4 +301,28 @@ test("task() shows its name and dependencies, and cannot be renamed", () => {
   equal(use.name, "mail.send");
   equal(use.dependencies.retry, retry);
   throws(() => ((use as { name: string }).name = "other"), TypeError);
+});
+
+test("task.with() gives a name to the task alone, and not to what its dependencies declare", async () => {
+  const outer = new Depends(() => "outer");
+  const inner = new Depends(() => "inner");
+  const reader = new Depends({ db: inner }, ({ db }) => `reads ${db}`);
+  const both = task("both", { db: outer, reader }, ({ db, reader }): string => `${db}, ${reader}`);
+
+  equal(await both.with({ db: "fake" })(), "fake, reads inner");
+});
+
+test("task.with() takes a worker's own context, whose values are made when they are read", async () => {
+  await using docket = await Docket.connect({ url: "memory://with-context" });
+  const nested = task(
+    "nested",
+    ({ docket, key, attempt }): string => `${docket.name} ${key} ${attempt}`,
+  );
+  const whole = task("whole", async (context): Promise<string> => await nested.with(context)());
+  const execution = await docket.add(whole, { key: "k" })();
+
+  await using worker = new Worker(docket);
+  await worker.runUntilFinished();
+
+  equal(await execution.result(), "docket k 1");
 });

@@ -131,3 +131,23 @@ onMemory("An unknown task", (test) => {
     deepEqual(logged.length, 1);
   });
 });
+
+onMemory("A burst of unknown tasks", (test) => {
+  // 38: the delay grows from try to try, and not from one execution to the next
+  test("is held for one second, all of it", async (stage) => {
+    const docket = await stage.connect();
+    const executions = await Promise.all(
+      Array.from({ length: 10 }, () => docket.add("nobody knows")()),
+    );
+    const start = stage.clock!.now();
+    stage.start(docket);
+    await stage.advance(1);
+
+    for (const execution of executions) await execution.refresh();
+
+    deepEqual(
+      new Set(executions.map(({ when }) => Math.round((when!.getTime() - start) / 1_000))),
+      new Set([1]),
+    );
+  });
+});
