@@ -190,6 +190,7 @@ onRedis("Redis data that nobody of us wrote", (test) => {
     }
   }
 
+  // 21: an entry that stands for nothing, or for what another entry stands for, goes in the step that meets it: none is left
   test("in the stream is passed over", async (stage) => {
     const docket = await stage.connect();
     const stream = `{${stage.name}}:stream`;
@@ -240,6 +241,7 @@ onRedis("Redis data that nobody of us wrote", (test) => {
     });
   });
 
+  // 17: an entry without a task is dropped, and blocks no other
   test("among what is due is passed over", async (stage) => {
     const docket = await stage.connect();
     function good(): string {

@@ -121,7 +121,7 @@ export function scheduleTests(test: Test): void {
     await scene.advance(100);
     await scene.storage.promote(10);
 
-    // Invariant 15: a record that is gone never means that the task is.
+    // Invariants 15, 22: a record that is gone never means that the task is, or that it is superseded.
     const [again] = await scene.worker().claim();
     equal(again?.generation, generation);
     equal((await scene.find("a")).ended, undefined);

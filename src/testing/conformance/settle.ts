@@ -186,7 +186,7 @@ export function settleTests(test: Test): void {
     const successor = scene.worker();
     const [taken] = await successor.reclaim();
 
-    // Invariant 19: by equality, whatever the zombie wants.
+    // Invariants 19, 29: by equality, whatever the zombie wants, a reschedule included.
     for (const settlement of [...ENDINGS, succeeded(), { kind: "retried", due: undefined }]) {
       equal(await worker.settle(claim, settlement as Settlement), false);
     }
