@@ -315,7 +315,7 @@ export class Execution<Result = unknown> {
 }
 
 /** A consumer is the worker's name, a tilde, and a random id; the name is a label (invariant 76). */
-export function workerOf(consumer: string): string {
+function workerOf(consumer: string): string {
   const tilde = consumer.lastIndexOf("~");
   return tilde < 0 ? consumer : consumer.slice(0, tilde);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { whenAborted } from "../base/abort.ts";
 import type { Clock, Millis } from "../base/clock.ts";
 import type { Found, Storage } from "../storage/contract.ts";
 
@@ -101,7 +102,7 @@ export class Watcher {
       });
       if (!this.#cancelTimer) this.#poll();
     }
-    await Promise.race([this.#listening.catch(() => {}), aborted(signal)]);
+    await Promise.race([this.#listening.catch(() => {}), whenAborted(signal)]);
   }
 
   #poll(): void {
@@ -113,12 +114,4 @@ export class Watcher {
       this.#poll();
     });
   }
-}
-
-/** Resolves when the signal aborts. Its listener goes with the signal, which belongs to one wait. */
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -7,6 +7,7 @@
 import { hostname } from "node:os";
 import { pid } from "node:process";
 import { getLogger } from "@logtape/logtape";
+import { whenAborted } from "../base/abort.ts";
 import { type Millis, sleep } from "../base/clock.ts";
 import { type DurationLike, toMillis } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
@@ -247,6 +248,7 @@ export class Worker implements AsyncDisposable {
     const settler = new Settler(() => fetcher.poke());
     const runner = new Runner(this.#docket, this, running, settler);
     const shared = { storage, clock, consumer, running };
+    const lease = this.#lease;
     const maxDeliveries = this.#maxDeliveries;
     const reconnectionDelay = this.#reconnectionDelay;
     const fetcher: Fetcher = new Fetcher({
@@ -255,12 +257,11 @@ export class Worker implements AsyncDisposable {
       maxDeliveries,
       minimumCheckInterval: this.#minimumCheckInterval,
       reconnectionDelay,
-      lease: this.#lease,
+      lease,
       start: (claim, claimedAt) => void runner.run(claim, claimedAt),
       release: (claim, delay) => runner.release(claim, delay),
       end,
     }, settler);
-    const lease = this.#lease;
     return {
       consumer,
       running,
@@ -382,13 +383,6 @@ interface Parts {
   readonly scheduler: Scheduler;
   readonly renewer: Renewer;
   readonly reclaimer: Reclaimer;
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function defaultName(): string {

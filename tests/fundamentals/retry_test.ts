@@ -10,25 +10,11 @@ import {
   rejects,
   strictEqual as equal,
 } from "node:assert/strict";
-import { after, before, beforeEach } from "node:test";
-import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { ExponentialRetry, NonRetryableError, Retry, task } from "../../mod.ts";
 import { failureOf, onEveryStorage, onMemory } from "../_harness.ts";
+import { captureLogs } from "../_logs.ts";
 
-/** What was logged at warning or above during a test. */
-const logged: LogRecord[] = [];
-
-before(() =>
-  configure({
-    sinks: { memory: (record) => logged.push(record) },
-    loggers: [
-      { category: "docket", sinks: ["memory"], lowestLevel: "warning" },
-      { category: ["logtape", "meta"], sinks: [], lowestLevel: "error" },
-    ],
-  })
-);
-beforeEach(() => void logged.splice(0));
-after(() => reset());
+const logged = captureLogs();
 
 onEveryStorage("Retry", (test) => {
   // 45: n runs

@@ -5,24 +5,11 @@
  */
 
 import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/strict";
-import { after, before, beforeEach } from "node:test";
-import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { type Execution, task } from "../../mod.ts";
 import { onEveryStorage, onMemory } from "../_harness.ts";
+import { captureLogs } from "../_logs.ts";
 
-const logged: LogRecord[] = [];
-
-before(() =>
-  configure({
-    sinks: { memory: (record) => logged.push(record) },
-    loggers: [
-      { category: "docket", sinks: ["memory"], lowestLevel: "warning" },
-      { category: ["logtape", "meta"], sinks: [], lowestLevel: "error" },
-    ],
-  })
-);
-beforeEach(() => void logged.splice(0));
-after(() => reset());
+const logged = captureLogs();
 
 onEveryStorage("An unknown task", (test) => {
   test("is held, and runs once its worker knows it", async (stage) => {

@@ -10,7 +10,7 @@ import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { Backoff } from "../../base/loop.ts";
 import type { Change, Notice } from "../contract.ts";
-import { onAbort } from "./abort.ts";
+import { onAbort } from "../../base/abort.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { bare } from "./failures.ts";

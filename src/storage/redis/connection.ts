@@ -6,7 +6,7 @@
 
 import { Redis, type RedisOptions } from "ioredis";
 import type { Clock, Millis } from "../../base/clock.ts";
-import { onAbort } from "./abort.ts";
+import { onAbort } from "../../base/abort.ts";
 import { bare, ConnectFailure, NoAnswer } from "./failures.ts";
 
 /** What a {@linkcode Connection} needs. */

@@ -5,7 +5,7 @@
  */
 
 import { GroupCommit, type GroupCommitOptions } from "../../base/group_commit.ts";
-import { onAbort } from "./abort.ts";
+import { onAbort } from "../../base/abort.ts";
 
 /** How items travel together. */
 export interface TogetherOptions<Item, Answer>

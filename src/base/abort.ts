@@ -21,6 +21,13 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   };
 }
 
+/** Resolves when the signal aborts. */
+export function whenAborted(signal: AbortSignal): Promise<void> {
+  return signal.aborted
+    ? Promise.resolve()
+    : new Promise((resolve) => void onAbort(signal, resolve));
+}
+
 function abort(this: AbortSignal): void {
   const callbacks = heard.get(this);
   this.removeEventListener("abort", abort);

@@ -1,0 +1,25 @@
+/**
+ * What is logged at warning or above while a test runs.
+ *
+ * @module
+ */
+
+import { after, before, beforeEach } from "node:test";
+import { configure, type LogRecord, reset } from "@logtape/logtape";
+
+/** Captures for each test of the file; the records are those since the present test began. */
+export function captureLogs(): readonly LogRecord[] {
+  const logged: LogRecord[] = [];
+  before(() =>
+    configure({
+      sinks: { memory: (record) => logged.push(record) },
+      loggers: [
+        { category: "docket", sinks: ["memory"], lowestLevel: "warning" },
+        { category: ["logtape", "meta"], sinks: [], lowestLevel: "error" },
+      ],
+    })
+  );
+  beforeEach(() => void logged.splice(0));
+  after(() => reset());
+  return logged;
+}
