@@ -25,15 +25,25 @@
  */
 
 export {
-  type AddOptions,
   Docket,
-  type DocketOptions,
-  type ExecutionTtl,
+  type ExecutionsOf,
   type NameOf,
-  type ReplaceOptions,
+  type Planner,
   type Schedulable,
   type Scheduler,
+  type StrikeOfTask,
 } from "./src/docket/docket.ts";
+export type {
+  AddOptions,
+  CallOptions,
+  DocketOptions,
+  ExecutionTtl,
+  ListOptions,
+  ReplaceOptions,
+} from "./src/docket/options.ts";
+export { PlannedCall, type returns } from "./src/docket/planned_call.ts";
+export type { Snapshot } from "./src/docket/snapshot.ts";
+export type { WorkerInfo } from "./src/docket/presence.ts";
 export {
   type Disposition,
   Execution,
@@ -41,6 +51,7 @@ export {
   type ExecutionState,
   type ResultOptions,
 } from "./src/docket/execution.ts";
+export type { ExecutionEvent, ProgressEvent, StateEvent } from "./src/docket/events.ts";
 export {
   type AnyTask,
   type ArgsOf,
@@ -50,6 +61,7 @@ export {
   task,
 } from "./src/docket/task.ts";
 export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
+export { type StandardTasks, standardTasks } from "./src/docket/standard_tasks.ts";
 export { type RunOptions, Worker, type WorkerOptions } from "./src/worker/worker.ts";
 
 export {
@@ -64,12 +76,25 @@ export {
   type Fits,
   type Resolved,
   type resolved,
+  type RunEnd,
   type Scope,
+  type Succession,
   type TaskContext,
   type TaskLogger,
 } from "./src/dependencies/dependency.ts";
 export { Depends, type Given, type Yielded } from "./src/dependencies/depends.ts";
 export type { Replacement } from "./src/dependencies/resolve.ts";
+export { logged, loggedLength, type LoggedParam, Params } from "./src/dependencies/params.ts";
+export {
+  Perpetual,
+  type PerpetualOptions,
+  type PerpetualState,
+} from "./src/dependencies/perpetual.ts";
+export {
+  type ExecutionProgress,
+  Progress,
+  type ProgressUpdate,
+} from "./src/dependencies/progress.ts";
 export {
   ExponentialRetry,
   type ExponentialRetryOptions,
@@ -80,6 +105,7 @@ export {
 } from "./src/dependencies/retry.ts";
 export { Timeout, type TimeoutState } from "./src/dependencies/timeout.ts";
 
+export type { Strike, StrikeOperator } from "./src/base/strikes.ts";
 export type { Clock, Millis } from "./src/base/clock.ts";
 export type { Codec } from "./src/base/codec.ts";
 export type {
@@ -109,4 +135,5 @@ export {
   ShutdownError,
   StorageFullError,
   TimeoutError,
+  UnknownTaskError,
 } from "./src/base/errors.ts";

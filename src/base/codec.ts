@@ -187,7 +187,7 @@ const CARRIED: ReadonlySet<string> = new Set([
 ]);
 
 /** An object literal, also one of another realm, or one without a prototype. */
-function isPlain(prototype: object | null): boolean {
+export function isPlain(prototype: object | null): boolean {
   return prototype === Object.prototype || prototype === null ||
     (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf"));
 }

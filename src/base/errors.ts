@@ -20,6 +20,7 @@ export type ErrorCode =
   | "SHUTDOWN"
   | "NON_RETRYABLE"
   | "DEPENDENCY"
+  | "UNKNOWN_TASK"
   | "PROTOCOL";
 
 /** The base of everything that this library throws for its callers to catch. */
@@ -213,6 +214,22 @@ export class DependencyError extends DocketError {
   }
 }
 
+/** No worker knew the task for too long, so that its execution was parked as dead. */
+export class UnknownTaskError extends DocketError {
+  /** `"UnknownTaskError"`. */
+  override readonly name = "UnknownTaskError";
+  /** `"UNKNOWN_TASK"`. */
+  override readonly code = "UNKNOWN_TASK";
+  /** The name of the task. */
+  readonly task: string;
+
+  /** Keeps the name of the task. */
+  constructor(message: string, task: string) {
+    super(message);
+    this.task = task;
+  }
+}
+
 /** Stored data or a reply has a form that this version does not know. */
 export class ProtocolError extends DocketError {
   /** `"ProtocolError"`. */
@@ -237,6 +254,7 @@ export type AnyDocketError =
   | ShutdownError
   | NonRetryableError
   | DependencyError
+  | UnknownTaskError
   | ProtocolError;
 
 /** The message of whatever was thrown; never throws itself. */

@@ -46,7 +46,14 @@ export function decodeMessage(body: string): Message {
   if (
     typeof message?.task === "string" &&
     (typeof message.args === "string" || Array.isArray(message.args))
-  ) return message as Message;
+  ) {
+    const { ttl } = message;
+    if (ttl === undefined || (Number.isSafeInteger(ttl) && ttl as number >= 0)) {
+      return message as Message;
+    }
+    // A time that is none would spoil the step that carries it, and with it what other tasks have to settle.
+    return { task: message.task, args: message.args };
+  }
   throw new ProtocolError("Cannot read a stored message: it has no task or no arguments");
 }
 

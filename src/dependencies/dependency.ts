@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Docket } from "../docket/docket.ts";
 import type { Execution } from "../docket/execution.ts";
 import type { Due } from "../storage/contract.ts";
 import type { Worker } from "../worker/worker.ts";
+import type { Progress } from "./progress.ts";
 
 /** Where a dependency carries the type of its value; never there at run time. */
 export declare const resolved: unique symbol;
@@ -35,6 +36,15 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** A logger that carries docket, worker, task, key and attempt. */
   readonly log: TaskLogger;
+  /** Tells whoever follows this execution how far it is. */
+  readonly progress: Progress;
+  /**
+   * The argument of a parameter, by its name: for a factory of `Depends`, which is not called with the arguments.
+   * `undefined` when it was not given.
+   *
+   * @throws {TypeError} When the task has no parameter of that name.
+   */
+  argument(name: string): unknown;
 }
 
 /**
@@ -57,7 +67,7 @@ export interface TaskLogger {
 }
 
 /** Names that a record of dependencies may not use: they are the context's, now or in a coming version. */
-export type ContextName = keyof TaskContext | "progress" | "argument";
+export type ContextName = keyof TaskContext;
 
 /** The names of {@linkcode ContextName}, for checking at run time. */
 export const CONTEXT_NAMES: ReadonlySet<string> = new Set<ContextName>([
@@ -107,6 +117,19 @@ export type Decision =
   | { readonly kind: "fail" }
   | { readonly kind: "retry"; readonly due: Due };
 
+/** How a run ended, for those who decide what comes after it. */
+export interface RunEnd {
+  /** `"skipped"`: it was struck, and did not run. */
+  readonly outcome: "completed" | "failed" | "skipped";
+  /** When it started, on the storage's clock. */
+  readonly startedAt: Millis;
+}
+
+/** What comes after a run: the next of a chain, with the same arguments unless it names others; or nothing, on purpose. */
+export type Succession =
+  | { readonly kind: "next"; readonly due: Due; readonly args?: readonly unknown[] }
+  | { readonly kind: "stop" };
+
 /**
  * Something a task declares and the worker supplies. Extend it to make your own.
  *
@@ -154,6 +177,15 @@ export abstract class Dependency<Value, Args extends readonly unknown[] = readon
    * dependencies in a record the first that decides is heard.
    */
   decide?(failure: Failure): Decision;
+
+  /**
+   * Decides what comes after a run that ended and is not tried again, without doing anything. `value` is what was opened
+   * for it; `undefined` when it did not come so far. Of several dependencies in a record the first that decides is heard.
+   */
+  succeed?(end: RunEnd, value: Value | undefined): Succession | undefined;
+
+  /** When a task is first due that workers schedule by themselves; `undefined` when they do not. */
+  seed?(): { readonly due: Due } | undefined;
 }
 
 /** Any dependency, whatever it gives. */

@@ -42,6 +42,7 @@ export class Resources implements Scope {
   readonly #contextWith: ResourcesOptions["contextWith"];
   readonly #replacements: ReadonlyMap<AnyDependency, () => unknown>;
   readonly #opened = new Map<AnyDependency, Promise<unknown>>();
+  readonly #values = new Map<AnyDependency, unknown>();
   readonly #closes: Close[] = [];
   /** How the execution ended, once it has: what is opened afterwards comes too late. */
   #over?: { readonly failure?: Failure };
@@ -93,6 +94,7 @@ export class Resources implements Scope {
       if (Object.hasOwn(values, name)) continue;
       try {
         values[name] = await this.open(dependency);
+        if (dependency.succeed) this.#values.set(dependency, values[name]);
       } catch (error) {
         failures.push({ name, error });
       }
@@ -101,6 +103,11 @@ export class Resources implements Scope {
     }
     if (failures.length > 0) throw dependencyError("open", failures);
     return this.#contextWith(values) as TaskContext & Resolved<D>;
+  }
+
+  /** What was opened for a dependency that decides about a successor; `undefined` when it did not come so far. */
+  valueOf(dependency: AnyDependency): unknown {
+    return this.#values.get(dependency);
   }
 
   /**

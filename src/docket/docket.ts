@@ -4,120 +4,32 @@
  * @module
  */
 
-import { env } from "node:process";
-import { type Clock, type Millis, systemClock } from "../base/clock.ts";
-import { type Codec, defaultCodec } from "../base/codec.ts";
-import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
-import { ConnectionError, PayloadTooLargeError } from "../base/errors.ts";
-import { randomId, timeOrderedId } from "../base/ids.ts";
-import { encodeMessage } from "../base/message.ts";
-import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
-import type { Call, Due, Storage } from "../storage/contract.ts";
+import { getLogger } from "@logtape/logtape";
+import { randomId } from "../base/ids.ts";
+import { ConnectionError } from "../base/errors.ts";
+import { type Strike, Strikes, toRule } from "../base/strikes.ts";
 import { openStorage } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
-import { type Internals, keepInternals, type Retention } from "./internals.ts";
+import { type Internals, keepInternals } from "./internals.ts";
+import {
+  type AddOptions,
+  type CallOptions,
+  type DocketOptions,
+  type ListOptions,
+  type ReplaceOptions,
+  type Settings,
+  toLimit,
+  toSettings,
+  validateKey,
+} from "./options.ts";
+import { PlannedCall, type returns } from "./planned_call.ts";
+import { readPresence, type WorkerInfo } from "./presence.ts";
+import { Producer } from "./producer.ts";
 import { type AnyFunction, Registry, type Tasks } from "./registry.ts";
+import { type Snapshot, toExecutions, toSnapshot } from "./snapshot.ts";
+import { StrikeBook } from "./strike_book.ts";
 import { Watcher } from "./watcher.ts";
-
-/** Options of {@linkcode Docket.connect}. */
-export interface DocketOptions {
-  /**
-   * The name that all who share this work use: letters, digits, dots, underscores and dashes, at most 128.
-   *
-   * @default "docket"
-   */
-  readonly name?: string;
-  /**
-   * Where the work is kept: `memory://<name>` (in this process, until it ends), `redis://`, `rediss://`, `unix://`,
-   * `valkey://` or `valkeys://`.
-   *
-   * @default the variable DOCKET_URL, else "redis://localhost:6379/0"
-   */
-  readonly url?: string | URL;
-  /** Tasks to register at once. */
-  readonly tasks?: Tasks;
-  /**
-   * How long the records and results of what ended stay: one duration, or one for each end.
-   *
-   * @default 15 minutes when completed or cancelled, 7 days when failed
-   */
-  readonly executionTtl?: DurationLike | ExecutionTtl;
-  /** How arguments and results become text, instead of the built-in way. */
-  readonly codec?: Codec;
-  /**
-   * Larger arguments are refused, in bytes.
-   *
-   * @default 1 MiB
-   */
-  readonly maxPayloadBytes?: number;
-  /** More options for the Redis client, such as `tls`. */
-  readonly redis?: Readonly<Record<string, unknown>>;
-  /** A storage of your own, instead of a URL. The docket closes it. */
-  readonly storage?: Storage;
-  /** The clock to live by: tests give a fake one. With Redis the server's clock decides all the same. */
-  readonly clock?: Clock;
-  /** Connects at first use instead of now. */
-  readonly lazy?: boolean;
-  /** Gives up connecting. It has no effect afterwards. */
-  readonly signal?: AbortSignal;
-  /**
-   * How long connecting may take.
-   *
-   * @default 5 seconds
-   */
-  readonly connectTimeout?: DurationLike;
-  /**
-   * How long a call is tried again while the storage does not answer.
-   *
-   * @default 5 seconds
-   */
-  readonly commandTimeout?: DurationLike;
-}
-
-/** How long records stay, for each end. */
-export interface ExecutionTtl {
-  /**
-   * Of what completed.
-   *
-   * @default 15 minutes
-   */
-  readonly completed?: DurationLike;
-  /**
-   * Of what was cancelled.
-   *
-   * @default 15 minutes
-   */
-  readonly cancelled?: DurationLike;
-  /**
-   * Of what failed.
-   *
-   * @default 7 days
-   */
-  readonly failed?: DurationLike;
-}
-
-/** Options of {@linkcode Docket.add}. */
-export interface AddOptions {
-  /** When to run, by the storage's clock; the past is now. Not together with `delay`. */
-  readonly when?: InstantLike;
-  /** How long from now to run, by the storage's clock. Not together with `when`. */
-  readonly delay?: DurationLike;
-  /**
-   * What makes this work unique: while a task with this key is live, adding another does nothing. Any string of at most
-   * 1,024 bytes.
-   *
-   * @default a random UUID
-   */
-  readonly key?: string;
-  /** Gives up waiting for the storage. The task may have been scheduled. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of {@linkcode Docket.replace}. */
-export interface ReplaceOptions extends AddOptions {
-  /** The key of the task to replace. */
-  readonly key: string;
-}
+import type { Storage } from "../storage/contract.ts";
 
 /**
  * What `add` and `replace` return: call it with the task's arguments. Awaiting it instead does not compile (TS1320), and
@@ -129,6 +41,13 @@ export interface Scheduler<Args extends readonly unknown[], Result> {
   then(reminder: "call what add() returned with the task's arguments"): void;
 }
 
+/** What {@linkcode Docket.call} returns: call it with the task's arguments. Awaiting it does not compile either. */
+export interface Planner<Args extends readonly unknown[], Result> {
+  (...args: Args): PlannedCall<Result>;
+  /** Refuses to be awaited. */
+  then(reminder: "call what call() returned with the task's arguments"): void;
+}
+
 /** Anything that can be scheduled: a task, or a plain named function. */
 export type Schedulable<Args extends readonly unknown[], Result> = (
   ...args: Args
@@ -137,27 +56,15 @@ export type Schedulable<Args extends readonly unknown[], Result> = (
 /** The name of a task given as `typeof task`; any name for a plain function. */
 export type NameOf<T> = T extends { readonly name: infer Name extends string } ? Name : string;
 
-const CONNECT_OPTIONS: OptionNames<DocketOptions> = {
-  name: true,
-  url: true,
-  tasks: true,
-  executionTtl: true,
-  codec: true,
-  maxPayloadBytes: true,
-  redis: true,
-  storage: true,
-  clock: true,
-  lazy: true,
-  signal: true,
-  connectTimeout: true,
-  commandTimeout: true,
+/** The executions that calls become, each with its own result. */
+export type ExecutionsOf<Calls extends readonly PlannedCall[]> = {
+  -readonly [I in keyof Calls]: Execution<Calls[I][typeof returns]>;
 };
-const ADD_OPTIONS: OptionNames<AddOptions> = { when: true, delay: true, key: true, signal: true };
-const DEFAULT_URL = "redis://localhost:6379/0";
-const DEFAULT_MAX_PAYLOAD = 1_048_576;
-const MAX_KEY_BYTES = 1_024;
-const MINUTES: Millis = 60_000;
-const DAYS: Millis = 86_400_000;
+
+const log = getLogger(["docket", "strikes"]);
+
+/** Everybody keeps all strikes in mind. */
+const MAX_RULE = 65_536;
 
 /**
  * A docket of work, shared by all who connect with the same name and URL.
@@ -183,26 +90,27 @@ export class Docket implements AsyncDisposable {
   /** The name that all who share this work use. */
   readonly name: string;
   readonly #internals: Internals;
-  readonly #maxPayloadBytes: number;
   readonly #close = new AbortController();
   #closing?: Promise<void>;
 
-  private constructor(
-    name: string,
-    parts: Pick<Internals, "storage" | "clock" | "codec" | "retention">,
-    maxPayloadBytes: number,
-  ) {
+  private constructor(settings: Settings, storage: Storage) {
+    const { name, clock, codec, retention, liveness, maxPayloadBytes } = settings;
     this.name = name;
-    this.#maxPayloadBytes = maxPayloadBytes;
-    this.#internals = {
+    const parts = { name, storage, clock, codec, retention, liveness };
+    const internals: Internals = {
       ...parts,
-      name,
       registry: new Registry(),
-      watcher: new Watcher(parts.storage, parts.clock),
+      book: new StrikeBook(storage),
+      watcher: new Watcher(storage, clock),
       closed: this.#close.signal,
       workers: new Set(),
+      get producer() {
+        return producer;
+      },
     };
-    keepInternals(this, this.#internals);
+    const producer = new Producer(this, internals, maxPayloadBytes);
+    this.#internals = internals;
+    keepInternals(this, internals);
   }
 
   /**
@@ -213,43 +121,22 @@ export class Docket implements AsyncDisposable {
    * @throws {RangeError} For a duration or size out of range.
    */
   static async connect(options: DocketOptions = {}): Promise<Docket> {
-    refuseUnknownOptions("Docket.connect()", options, CONNECT_OPTIONS);
-    const {
-      name = "docket",
-      url = env.DOCKET_URL ?? DEFAULT_URL,
-      codec = defaultCodec,
-      clock = systemClock,
-      maxPayloadBytes = DEFAULT_MAX_PAYLOAD,
-      connectTimeout = 5_000,
-      commandTimeout = 5_000,
-    } = options;
-    if (!/^[A-Za-z0-9._-]{1,128}$/.test(name)) {
-      throw new TypeError(
-        `Cannot use ${
-          JSON.stringify(name)
-        } as a docket's name: give 1 to 128 letters, digits, ".", "_" or "-"`,
-      );
-    }
-    if (!(Number.isSafeInteger(maxPayloadBytes) && maxPayloadBytes > 0)) {
-      throw new RangeError(
-        `Cannot use ${maxPayloadBytes} for "maxPayloadBytes": it must be a whole number from 1`,
-      );
-    }
-    const retention = toRetention(options.executionTtl);
-    const registry = new Registry();
-    if (options.tasks !== undefined) registry.register(options.tasks); // refused before anything is opened
+    const settings = toSettings(options);
+    const { tasks, lazy, signal, redis } = options;
+    if (tasks !== undefined) new Registry().register(tasks); // refused before anything is opened
+    const { name, url, clock, retention, connectTimeout, commandTimeout } = settings;
     const storage = options.storage ?? await openStorage(url, {
       docket: name,
       clock,
       recordTtl: retention.cancelled,
-      connectTimeout: toMillis("connectTimeout", connectTimeout),
-      commandTimeout: toMillis("commandTimeout", commandTimeout),
-      lazy: options.lazy,
-      signal: options.signal,
-      redis: options.redis,
+      connectTimeout,
+      commandTimeout,
+      lazy,
+      signal,
+      redis,
     });
-    const docket = new Docket(name, { storage, clock, codec, retention }, maxPayloadBytes);
-    if (options.tasks !== undefined) docket.register(options.tasks);
+    const docket = new Docket(settings, storage);
+    if (tasks !== undefined) docket.register(tasks);
     return docket;
   }
 
@@ -321,6 +208,63 @@ export class Docket implements AsyncDisposable {
   }
 
   /**
+   * Plans a call without scheduling it: `docket.call(task, options)(…args)`, for {@linkcode Docket.addAll}.
+   *
+   * @throws What {@linkcode Docket.add} throws for bad input, already here.
+   */
+  call<Args extends readonly unknown[], Result>(
+    task: Schedulable<Args, Result>,
+    options?: CallOptions,
+  ): Planner<Args, Result>;
+  /** Plans a call by name, as {@linkcode Docket.add} adds by name. */
+  call<T extends (...args: never) => unknown = (...args: unknown[]) => unknown>(
+    name: NameOf<T>,
+    options?: CallOptions,
+  ): Planner<Parameters<T>, Awaited<ReturnType<T>>>;
+  call(
+    task: AnyFunction | string,
+    options: CallOptions = {},
+  ): Planner<readonly unknown[], unknown> {
+    const plan = this.#internals.producer.plan("call", task, options);
+    const make = (...args: readonly unknown[]) => new PlannedCall(plan(args));
+    return Object.assign(make, { then: forgotten });
+  }
+
+  /**
+   * Adds many tasks in one round trip, up to a thousand in each. They are scheduled in the order given, and each has its own
+   * disposition.
+   *
+   * @throws {TypeError} When one of them is not a planned call.
+   * @throws What {@linkcode Docket.add} throws when the storage is full or does not answer.
+   *
+   * @example
+   * ```ts
+   * import { deepEqual } from "node:assert/strict";
+   * import { Docket } from "@docket/docket";
+   *
+   * function greet(name: string): string {
+   *   return `Hello, ${name}!`;
+   * }
+   *
+   * await using docket = await Docket.connect({ url: "memory://add-all-example" });
+   * const executions = await docket.addAll([
+   *   docket.call(greet, { key: "jane" })("Jane"),
+   *   docket.call(greet, { key: "jane" })("Jane, again"),
+   *   docket.call(greet)("John"),
+   * ]);
+   * const dispositions = executions.map(({ disposition }) => disposition);
+   * deepEqual(dispositions, ["scheduled", "exists", "scheduled"]);
+   * ```
+   */
+  async addAll<const Calls extends readonly PlannedCall[]>(
+    calls: Calls,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<ExecutionsOf<Calls>> {
+    const plans = calls.map(PlannedCall.planOf);
+    return await this.#internals.producer.scheduleAll(plans, signal) as ExecutionsOf<Calls>;
+  }
+
+  /**
    * Cancels what is live under a key: `"cancelled"` when it was scheduled, queued or waiting and never runs,
    * `"requested"` when it runs: its signal aborts, and a deferred replacement is dropped; `"none"` when there is nothing.
    *
@@ -348,6 +292,111 @@ export class Docket implements AsyncDisposable {
     return new Execution({ docket: this, key, generation, found });
   }
 
+  /**
+   * Strikes what matches: from now on it is neither scheduled nor run, anywhere, until it is restored. What runs goes on;
+   * what is scheduled or queued ends `cancelled` with reason `"struck"` when its time comes. A strike skips a run, not a
+   * chain: the next run of a perpetual task is scheduled.
+   *
+   * True when this was not struck yet. A strike on a parameter that no live worker knows is kept, and a warning is logged.
+   *
+   * @throws {TypeError} For a strike that could never match: neither task nor parameter, an unknown operator, no value.
+   * @throws {RangeError} For a range whose end is before its beginning.
+   * @throws {ConnectionError} When the storage does not answer.
+   *
+   * @example
+   * ```ts
+   * import { deepEqual, equal } from "node:assert/strict";
+   * import { Docket } from "@docket/docket";
+   *
+   * function remind(customerId: number): number {
+   *   return customerId;
+   * }
+   *
+   * await using docket = await Docket.connect({ url: "memory://strike-example" });
+   * await docket.strike({ task: "remind", parameter: "customerId", value: 12345 });
+   *
+   * equal((await docket.add(remind)(12345)).disposition, "struck");
+   * equal((await docket.add(remind)(67890)).disposition, "scheduled");
+   *
+   * await docket.restore({ task: "remind", parameter: "customerId", value: 12345 });
+   * deepEqual(await docket.strikes(), []);
+   * ```
+   */
+  strike(strike: Strike | StrikeOfTask): Promise<boolean> {
+    return this.#strike(strike, true);
+  }
+
+  /** Takes a strike back, given as it was struck. True when there was one. */
+  restore(strike: Strike | StrikeOfTask): Promise<boolean> {
+    return this.#strike(strike, false);
+  }
+
+  /** What is struck now. */
+  async strikes(): Promise<Strike[]> {
+    const { rules } = await this.#internals.storage.strikes();
+    return new Strikes(rules, (message, properties) => log.warn(message, properties)).list();
+  }
+
+  /**
+   * What is on the docket: exact counts, and at most `limit` executions of each state.
+   *
+   * @throws {ConnectionError} When the storage does not answer.
+   */
+  async snapshot(options: ListOptions = {}): Promise<Snapshot> {
+    const limit = toLimit("snapshot()", options);
+    const { storage } = this.#internals;
+    const [survey, dead] = await Promise.all([
+      storage.survey(limit, options),
+      storage.parked("dead", limit, options),
+    ]);
+    return toSnapshot(this, survey, dead);
+  }
+
+  /** What failed for good, the newest first, while its record is kept: at most 10,000. */
+  async failed(options: ListOptions = {}): Promise<Execution[]> {
+    const limit = toLimit("failed()", options);
+    return toExecutions(this, await this.#internals.storage.parked("failed", limit, options));
+  }
+
+  /** What was parked as dead, the newest first: at most 10,000. */
+  async dead(options: ListOptions = {}): Promise<Execution[]> {
+    const limit = toLimit("dead()", options);
+    return toExecutions(this, await this.#internals.storage.parked("dead", limit, options));
+  }
+
+  /** The workers that live and can claim. */
+  async workers(): Promise<WorkerInfo[]> {
+    const presences = await this.#internals.storage.workers();
+    return presences.map(readPresence)
+      .filter((info) => info !== undefined)
+      .sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+  }
+
+  /** Those of the workers that know a task. */
+  async taskWorkers(task: AnyFunction | string): Promise<WorkerInfo[]> {
+    const name = typeof task === "string" ? task : this.#internals.registry.nameOf(task);
+    return (await this.workers()).filter(({ tasks }) => Object.hasOwn(tasks, name));
+  }
+
+  /**
+   * Cancels everything that is scheduled, queued or waiting, with reason `"cleared"`; what runs goes on, strikes stay.
+   * Tells how many those were. The automatic tasks of live workers come back.
+   *
+   * @throws {ConnectionError} When the storage does not answer.
+   */
+  async clear({ signal }: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    const { storage } = this.#internals;
+    const request = randomId();
+    let total = 0;
+    let cursor = "";
+    do {
+      const page = await storage.clear(request, cursor, { signal });
+      total += page.cleared;
+      cursor = page.cursor;
+    } while (cursor !== "");
+    return total;
+  }
+
   /** Closes the docket's own workers, then its connections. Returns always, whatever the storage does. */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
@@ -368,113 +417,63 @@ export class Docket implements AsyncDisposable {
   }
 
   #scheduler(
-    mode: Call["mode"],
+    mode: "add" | "replace",
     task: AnyFunction | string,
     options: AddOptions,
   ): Scheduler<readonly unknown[], unknown> {
-    const name = typeof task === "string" ? task : this.#internals.registry.add(task).name;
-    if (name === "") throw new TypeError('Cannot add a task without a name: give one, not ""');
-    refuseUnknownOptions(`${mode}()`, options, ADD_OPTIONS);
-    const due = toDue(options);
-    const { key = timeOrderedId(), signal } = options;
-    validateKey(key);
-    const schedule = (...args: readonly unknown[]) =>
-      this.#schedule(mode, name, key, due, args, signal);
+    const { producer } = this.#internals;
+    const plan = producer.plan(mode, task, options);
+    const { signal } = options;
+    const schedule = async (...args: readonly unknown[]) => {
+      signal?.throwIfAborted();
+      this.#internals.closed.throwIfAborted();
+      return await producer.schedule(plan(args), signal);
+    };
     return Object.assign(schedule, { then: forgotten });
   }
 
-  async #schedule(
-    mode: Call["mode"],
-    task: string,
-    key: string,
-    due: Due,
-    args: readonly unknown[],
-    signal: AbortSignal | undefined,
-  ): Promise<Execution> {
-    signal?.throwIfAborted();
-    if (this.#close.signal.aborted) throw this.#close.signal.reason;
-    const { storage, clock, codec } = this.#internals;
-    const encoded = codec.encode(args, "args");
-    this.#refuseLarge(task, encoded);
-    const body = encodeMessage(task, encoded, codec, undefined);
-    const generation = randomId();
-    const [verdict] = await storage.schedule([{ key, generation, mode, due, body }], { signal });
-    if (verdict.kind === "exists") {
-      const { live } = verdict;
-      return new Execution({
-        docket: this,
-        key,
-        generation: live.generation,
-        disposition: "exists",
-        found: { live },
-      });
+  async #strike(strike: Strike | StrikeOfTask, struck: boolean): Promise<boolean> {
+    const { storage, registry } = this.#internals;
+    const { task, ...rest } = strike;
+    const named: Strike = typeof task === "function"
+      ? { ...rest, task: registry.add(task).name }
+      : strike as Strike;
+    const rule = toRule(named);
+    if (rule.length > MAX_RULE) {
+      throw new RangeError(
+        `Cannot strike by a value this large: at most ${MAX_RULE} characters of a rule are kept`,
+      );
     }
-    const now = clock.now();
-    const when = due === undefined ? now : "at" in due ? due.at : now + due.after;
-    const state = verdict.kind === "deferred" ? "waiting" : when > now ? "scheduled" : "queued";
-    return new Execution({
-      docket: this,
-      key,
-      generation,
-      disposition: verdict.kind,
-      scheduled: { task, args, when, state },
-    });
+    const changed = await storage.strike(rule, struck, randomId());
+    if (struck && named.parameter !== undefined) await this.#warnUnknown(named);
+    return changed;
   }
 
-  #refuseLarge(task: string, encoded: string): void {
-    const limit = this.#maxPayloadBytes;
-    if (encoded.length * 3 <= limit) return; // no character takes more than three bytes
-    const bytes = new TextEncoder().encode(encoded).length;
-    if (bytes <= limit) return;
-    throw new PayloadTooLargeError(
-      `Cannot schedule "${task}": its arguments take ${bytes} bytes, more than the ${limit} allowed`,
-      bytes,
-      limit,
+  /** A strike on a parameter that nobody has is a misspelt one, nearly always. */
+  async #warnUnknown({ task, parameter = "" }: Strike): Promise<void> {
+    const known = this.#internals.registry.parameters();
+    for (const { tasks } of await this.workers()) known.push(...Object.entries(tasks));
+    // What there is a name for may be a path into an argument.
+    const isKnown = known.some(([name, parameters]) =>
+      (task === undefined || task === name) &&
+      parameters.some((one) => parameter === one || parameter.startsWith(`${one}.`))
     );
+    if (isKnown) return;
+    log.warn("No live worker knows a parameter {parameter} of {task}: the strike has no effect", {
+      parameter,
+      task: task ?? "any task",
+    });
   }
 }
+
+/** A {@linkcode Strike} with its task by reference. */
+export type StrikeOfTask = Omit<Strike, "task"> & {
+  /** The task. */
+  readonly task: AnyFunction;
+};
 
 function forgotten(): never {
   throw new TypeError(
-    "Cannot await what add() or replace() returned: call it with the task's arguments first, as in add(task)(…args)",
+    "Cannot await what add(), replace() or call() returned: call it with the task's arguments first, as in add(task)(…args)",
   );
-}
-
-function toDue({ when, delay }: AddOptions): Due {
-  if (when !== undefined && delay !== undefined) {
-    throw new TypeError('Cannot use "when" and "delay" together: give one');
-  }
-  if (when !== undefined) return { at: toInstant("when", when) };
-  if (delay === undefined) return undefined;
-  const after = Math.ceil(toMillis("delay", delay));
-  return after === 0 ? undefined : { after };
-}
-
-/** Any string is safe as a key (invariant 13), as long as it comes back as it went. */
-function validateKey(key: string): void {
-  if (typeof key !== "string") {
-    throw new TypeError(`Cannot use a value of type ${typeof key} as a key: give a string`);
-  }
-  if (!key.isWellFormed()) {
-    throw new TypeError(
-      "Cannot use a key with a lone surrogate: it would not come back as it went",
-    );
-  }
-  if (key.length * 3 > MAX_KEY_BYTES && new TextEncoder().encode(key).length > MAX_KEY_BYTES) {
-    throw new RangeError(`Cannot use a key of more than ${MAX_KEY_BYTES} bytes`);
-  }
-}
-
-function toRetention(ttl: DocketOptions["executionTtl"]): Retention {
-  const each = isPerEnd(ttl) ? ttl : { completed: ttl, cancelled: ttl, failed: ttl };
-  return {
-    completed: toMillis("executionTtl.completed", each.completed ?? 15 * MINUTES),
-    cancelled: toMillis("executionTtl.cancelled", each.cancelled ?? 15 * MINUTES),
-    failed: toMillis("executionTtl.failed", each.failed ?? 7 * DAYS),
-  };
-}
-
-function isPerEnd(ttl: DocketOptions["executionTtl"]): ttl is ExecutionTtl {
-  return typeof ttl === "object" && ttl !== null && Object.keys(ttl).length > 0 &&
-    Object.keys(ttl).every((key) => ["completed", "cancelled", "failed"].includes(key));
 }

@@ -16,10 +16,14 @@ import {
   ResultTimeoutError,
 } from "../base/errors.ts";
 import { decodeFailure } from "../base/failure.ts";
+import { randomId } from "../base/ids.ts";
 import { decodeArgs, decodeEnding, decodeMessage, type Ending } from "../base/message.ts";
 import type { EndedTask, Found, LiveTask } from "../storage/contract.ts";
+import { type ExecutionProgress } from "../dependencies/progress.ts";
+import { eventsOf, type ExecutionEvent } from "./events.ts";
 import { type Internals, internalsOf } from "./internals.ts";
 import type { Docket } from "./docket.ts";
+import { workerOf } from "./presence.ts";
 
 /** Where an execution stands. It ends in exactly one of the last four. */
 export type ExecutionState =
@@ -34,9 +38,9 @@ export type ExecutionState =
 
 /**
  * What an add or replace did: it `"scheduled"` the task, found that one `"exists"` under the key (then the handle is the
- * live one's), or `"deferred"` a replacement until the running task has ended.
+ * live one's), `"deferred"` a replacement until the running task has ended, or wrote nothing because it is `"struck"`.
  */
-export type Disposition = "scheduled" | "exists" | "deferred";
+export type Disposition = "scheduled" | "exists" | "deferred" | "struck";
 
 /** Options of {@linkcode Execution.result}. */
 export interface ResultOptions {
@@ -81,6 +85,8 @@ export class Execution<Result = unknown> {
   #task = "";
   #args: readonly unknown[] = [];
   #body?: string;
+  /** Whether task and arguments are known. */
+  #known = false;
   #when?: Millis;
   #state: ExecutionState = "scheduled";
   #live?: LiveTask;
@@ -98,6 +104,7 @@ export class Execution<Result = unknown> {
       this.#args = scheduled.args;
       this.#when = scheduled.when;
       this.#state = scheduled.state;
+      this.#known = true;
     }
     if (found) this.#apply(found);
   }
@@ -108,7 +115,7 @@ export class Execution<Result = unknown> {
   }
 
   /**
-   * What it is called with; empty once the execution has ended and the handle was looked up afterwards.
+   * What it is called with. Of one that was looked up after it had ended: empty, unless it failed or is dead.
    *
    * @throws {SerializationError} When this runtime cannot read them.
    */
@@ -188,6 +195,11 @@ export class Execution<Result = unknown> {
     );
   }
 
+  /** How far its present run said it is; absent when it said nothing, or does not run. */
+  get progress(): ExecutionProgress | undefined {
+    return this.#live?.progress;
+  }
+
   /**
    * Looks again.
    *
@@ -211,6 +223,91 @@ export class Execution<Result = unknown> {
   }
 
   /**
+   * Runs it again, after it failed or was parked as dead: under its key and with its arguments, as a new execution, whose
+   * handle this gives. When the key was taken meanwhile, nothing is scheduled: the handle is that task's, and its
+   * disposition `"exists"`.
+   *
+   * @throws {TypeError} When it has neither failed nor died.
+   * @throws {ExecutionExpiredError} When nothing is known of it any more, or it runs again already.
+   * @throws {StorageFullError} When the storage has no memory left; nothing was written.
+   * @throws {ConnectionError} When the storage does not answer.
+   */
+  async retry({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Execution<Result>> {
+    const { storage } = this.#internals;
+    const docket = this.#docket;
+    const { key } = this;
+    const as = randomId();
+    if (this.#ended === undefined) await this.refresh();
+    if (this.#state !== "failed" && this.#state !== "dead") {
+      throw new TypeError(`Cannot retry ${quote(key)}: it is ${this.#state}`);
+    }
+    const generation = this.#generation;
+    const [answer] = await storage.requeue([{ key, generation, as }], { signal });
+    switch (answer.kind) {
+      case "gone":
+        throw this.#expired();
+      case "exists": {
+        const { live } = answer;
+        const found = { live };
+        return new Execution({
+          docket,
+          key,
+          generation: live.generation,
+          disposition: "exists",
+          found,
+        });
+      }
+      case "scheduled": {
+        const [found] = await storage.load([key], { signal });
+        return new Execution({ docket, key, generation: as, disposition: "scheduled", found });
+      }
+    }
+  }
+
+  /**
+   * Follows this execution: its present state comes first, then every change, then it ends with the execution. Leaving the
+   * loop ends the subscription; an aborted signal ends the loop.
+   *
+   * @throws {ExecutionExpiredError} When nothing is known of it any more.
+   * @throws {ConnectionError} When the storage does not answer, or the docket is closed meanwhile.
+   *
+   * @example
+   * ```ts
+   * import { deepEqual } from "node:assert/strict";
+   * import { Docket, task, Worker } from "@docket/docket";
+   *
+   * const count = task("count", ({ progress }): void => progress.update({ current: 1, total: 2 }));
+   *
+   * await using docket = await Docket.connect({ url: "memory://events-example" });
+   * await using worker = new Worker(docket);
+   * const execution = await docket.add(count, { delay: "10ms" })();
+   * const running = worker.runUntilFinished();
+   *
+   * const seen: string[] = [];
+   * for await (const event of execution.events()) {
+   *   seen.push(event.kind === "state" ? event.state : `${event.current} of ${event.total}`);
+   * }
+   * deepEqual(seen, ["scheduled", "queued", "running", "1 of 2", "completed"]);
+   * await running;
+   * ```
+   */
+  events(
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): AsyncIterableIterator<ExecutionEvent> {
+    const { watcher, closed, clock } = this.#internals;
+    return eventsOf({
+      key: this.key,
+      generation: this.#generation,
+      ended: this.#ended,
+      watcher,
+      clock,
+      closed,
+      signal,
+      expired: () => this.#expired(),
+    });
+  }
+
+  /**
    * Waits for the end and gives what the handler returned.
    *
    * @throws {ExecutionFailedError} When it failed or was parked as dead; `cause` is the task's error.
@@ -219,7 +316,33 @@ export class Execution<Result = unknown> {
    * @throws {ResultTimeoutError} After `timeout`.
    */
   async result({ timeout, signal }: ResultOptions = {}): Promise<Result> {
-    const { watcher, closed, clock, codec } = this.#internals;
+    if (!this.#ended) await this.#untilEnded(timeout, signal);
+    switch (this.#state) {
+      case "failed":
+      case "dead": {
+        const { error } = this;
+        throw new ExecutionFailedError(
+          `Cannot give the result of ${quote(this.key)}: it is ${this.#state}: ${messageOf(error)}`,
+          this.key,
+          { cause: error },
+        );
+      }
+      case "cancelled":
+        throw new ExecutionCancelledError(
+          `Cannot give the result of ${quote(this.key)}: it was ${this.reason}`,
+          this.key,
+          this.reason ?? "cancelled",
+        );
+    }
+    const value = this.#ending?.value ?? "";
+    return (value === "" ? undefined : this.#internals.codec.decode(value)) as Result;
+  }
+
+  async #untilEnded(
+    timeout: DurationLike | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { watcher, closed, clock } = this.#internals;
     const giveUp = new AbortController();
     const cancelTimer = timeout === undefined ? undefined : clock.timer(
       toMillis("timeout", timeout),
@@ -246,25 +369,6 @@ export class Execution<Result = unknown> {
       signal?.removeEventListener("abort", onSignal);
       closed.removeEventListener("abort", onClosed);
     }
-    switch (this.#state) {
-      case "failed":
-      case "dead": {
-        const { error } = this;
-        throw new ExecutionFailedError(
-          `Cannot give the result of ${quote(this.key)}: it is ${this.#state}: ${messageOf(error)}`,
-          this.key,
-          { cause: error },
-        );
-      }
-      case "cancelled":
-        throw new ExecutionCancelledError(
-          `Cannot give the result of ${quote(this.key)}: it was ${this.reason}`,
-          this.key,
-          this.reason ?? "cancelled",
-        );
-    }
-    const value = this.#ending?.value ?? "";
-    return (value === "" ? undefined : codec.decode(value)) as Result;
   }
 
   get #internals(): Internals {
@@ -293,18 +397,21 @@ export class Execution<Result = unknown> {
       this.#remember(deferred.body);
       return true;
     }
-    const end = [ended, dead].find((end) => end?.generation === this.#generation);
+    // The grave tells more, where there is one.
+    const end = [dead, ended].find((end) => end?.generation === this.#generation);
     if (!end) return false;
     this.#live = undefined;
     this.#ended = end;
     this.#ending = decodeEnding(end.text);
     this.#state = end.state;
     this.#task ||= this.#ending.task ?? "";
+    if (end.body !== undefined) this.#remember(end.body);
     return true;
   }
 
   #remember(body: string): void {
-    if (this.#task !== "") return;
+    if (this.#known) return;
+    this.#known = true;
     this.#body = body; // the arguments are decoded when somebody asks
     try {
       this.#task = decodeMessage(body).task;
@@ -312,12 +419,6 @@ export class Execution<Result = unknown> {
       this.#body = undefined; // malformed: a worker parks it, and says why (invariant 39)
     }
   }
-}
-
-/** A consumer is the worker's name, a tilde, and a random id; the name is a label (invariant 76). */
-function workerOf(consumer: string): string {
-  const tilde = consumer.lastIndexOf("~");
-  return tilde < 0 ? consumer : consumer.slice(0, tilde);
 }
 
 function quote(text: string): string {

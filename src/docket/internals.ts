@@ -4,19 +4,15 @@
  * @module
  */
 
-import type { Clock, Millis } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Codec } from "../base/codec.ts";
 import type { Storage } from "../storage/contract.ts";
 import type { Docket } from "./docket.ts";
+import type { Liveness, Retention } from "./options.ts";
+import type { Producer } from "./producer.ts";
 import type { Registry } from "./registry.ts";
+import type { StrikeBook } from "./strike_book.ts";
 import type { Watcher } from "./watcher.ts";
-
-/** How long the records of what ended stay, in milliseconds. */
-export interface Retention {
-  readonly completed: Millis;
-  readonly cancelled: Millis;
-  readonly failed: Millis;
-}
 
 /** The parts of a docket. */
 export interface Internals {
@@ -26,6 +22,9 @@ export interface Internals {
   readonly codec: Codec;
   readonly registry: Registry;
   readonly retention: Retention;
+  readonly liveness: Liveness;
+  readonly producer: Producer;
+  readonly book: StrikeBook;
   readonly watcher: Watcher;
   /** Aborts when the docket closes. */
   readonly closed: AbortSignal;

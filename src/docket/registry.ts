@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Bell } from "../base/bell.ts";
 import { type Definition, definitionOf } from "./task.ts";
 
 /** Any function, and so any task. */
@@ -17,6 +18,7 @@ export type Tasks = AnyFunction | readonly AnyFunction[] | Readonly<Record<strin
 export class Registry {
   readonly #definitions = new Map<string, Definition>();
   readonly #bySource = new WeakMap<object, Definition>();
+  readonly #news = new Bell();
 
   /**
    * Adds tasks.
@@ -52,7 +54,37 @@ export class Registry {
     }
     this.#definitions.set(definition.name, definition);
     if (!known) this.#bySource.set(task, definition);
+    if (other === undefined) this.#news.ring();
     return definition;
+  }
+
+  /** Resolves when there is another task, or the signal aborts. */
+  whenChanged(signal: AbortSignal): Promise<void> {
+    return this.#news.heard(signal);
+  }
+
+  /**
+   * The name under which a task is or would be registered.
+   *
+   * @throws {TypeError} For an anonymous function.
+   */
+  nameOf(task: AnyFunction): string {
+    return (this.#bySource.get(task) ?? definitionOf(task)).name;
+  }
+
+  /** Every task. */
+  definitions(): Iterable<Definition> {
+    return this.#definitions.values();
+  }
+
+  /** Every name, with the names of the parameters. */
+  parameters(): [task: string, parameters: readonly string[]][] {
+    return [...this.#definitions.values()].map(({ name, parameters }) => [name, parameters]);
+  }
+
+  /** How many tasks there are: grows with each. */
+  get size(): number {
+    return this.#definitions.size;
   }
 
   /** The task of a name. */

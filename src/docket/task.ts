@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { systemClock } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
 import {
+  type AnyDependency,
   CONTEXT_NAMES,
   type Dependencies,
   type Fits,
@@ -15,7 +16,11 @@ import {
   type TaskContext,
   validateDependencies,
 } from "../dependencies/dependency.ts";
+import { Params } from "../dependencies/params.ts";
+import { Progress } from "../dependencies/progress.ts";
 import { type Replacement, Resources } from "../dependencies/resolve.ts";
+import { parameterNames } from "./parameters.ts";
+import type { AnyFunction } from "./registry.ts";
 
 /** A named task: put it on a docket, or just call it. */
 export interface Task<
@@ -67,6 +72,12 @@ export interface Definition {
   readonly dependencies: Dependencies;
   /** Whether there is anything to open. */
   readonly bare: boolean;
+  /** Those of its dependencies that may decide what comes after a run. */
+  readonly chain: readonly AnyDependency[];
+  /** The names of its parameters, those of its `Params` or else of its source. */
+  readonly parameters: readonly string[];
+  /** What of its arguments may be logged (invariant 85). */
+  loggable(args: readonly unknown[]): Readonly<Record<string, unknown>> | undefined;
   /** Calls the handler; a plain function is not given the context. */
   call(context: TaskContext, args: readonly unknown[]): unknown;
   /** The function that was registered, for telling it from another one. */
@@ -121,11 +132,19 @@ export function task(
     throw new TypeError(`Cannot declare "${name}": its handler is not a function`);
   }
   validateDependencies(name, dependencies);
+  const all = Object.values<AnyDependency>(dependencies);
+  if (handler.length > 1 && all.some((dependency) => dependency.seed?.())) {
+    throw new TypeError(
+      `Cannot declare "${name}" as automatic: it takes arguments, and nobody would give it any`,
+    );
+  }
   const callable = (...args: readonly unknown[]) => callDirectly(definition, args, {}, []);
   const definition: Definition = {
     name,
     dependencies,
-    bare: Object.keys(dependencies).length === 0,
+    bare: all.length === 0,
+    chain: all.filter(({ succeed }) => succeed !== undefined),
+    ...names(handler, 1, all.find((dependency) => dependency instanceof Params)),
     call: (context, args) => handler(context, ...args),
     source: callable,
   };
@@ -171,9 +190,44 @@ export function definitionOf(source: unknown, name?: string): Definition {
     name: known,
     dependencies: {},
     bare: true,
+    chain: [],
+    ...names(source as AnyFunction, 0),
     call: (_context, args) => source(...args),
     source,
   };
+}
+
+/** The names of a function's parameters after the first `skip`, and what of its arguments may be logged. */
+function names(
+  source: AnyFunction,
+  skip: number,
+  params?: Params,
+): Pick<Definition, "parameters" | "loggable"> {
+  return {
+    parameters: params?.names ?? parameterNames(source, skip),
+    loggable: (args) => params?.loggable(args),
+  };
+}
+
+/**
+ * The argument of a parameter, by its name.
+ *
+ * @throws {TypeError} When there is no parameter of that name.
+ */
+export function argumentOf(
+  { name: task, parameters }: Pick<Definition, "name" | "parameters">,
+  args: readonly unknown[],
+  name: string,
+): unknown {
+  const known = parameters.indexOf(name);
+  // Those without a name are called by their position, as in strikes.
+  const at = known < 0 && /^\d{1,9}$/.test(name) && +name >= parameters.length ? +name : known;
+  if (at >= 0) return args[at];
+  throw new TypeError(
+    `Cannot give the argument "${name}" of "${task}": its parameters are ${
+      parameters.join(", ") || "not known: name them with Params"
+    }`,
+  );
 }
 
 async function callDirectly(
@@ -185,7 +239,7 @@ async function callDirectly(
   const key = randomId();
   const resources = new Resources({
     clock: systemClock,
-    contextWith: (values) => detached(definition.name, key, given, values),
+    contextWith: (values) => detached(definition, args, key, given, values),
     replacements,
   });
   let result: unknown;
@@ -203,11 +257,13 @@ async function callDirectly(
 
 /** The context of a task called directly: inert where it can be, loud where it cannot. */
 function detached(
-  name: string,
+  definition: Definition,
+  args: readonly unknown[],
   key: string,
   given: Readonly<Record<string, unknown>>,
   values: Readonly<Record<string, unknown>>,
 ): TaskContext {
+  const { name } = definition;
   const missing = (property: string) => ({
     configurable: true,
     enumerable: true,
@@ -224,6 +280,8 @@ function detached(
       attempt: 1,
       signal: new AbortController().signal,
       log: getLogger(["docket", "task"]).with({ task: name, key, attempt: 1 }),
+      progress: new Progress(),
+      argument: (wanted: string) => argumentOf(definition, args, wanted),
     },
     { docket: missing("docket"), worker: missing("worker"), execution: missing("execution") },
   );

@@ -22,6 +22,10 @@
  * - A **replacement** of a running task is deferred: it waits beside the task and takes its place when that run ends,
  *   whatever the run wanted (invariant 14).
  * - A **cancelled** running task keeps its key until its body ends; it is never run again (invariants 28, 55).
+ * - A task is in the **background** while it is scheduled as the next of a chain, or is held because nobody knows it: it
+ *   is as live as any other, but runs until all is done do not wait for it (invariant 51).
+ * - **Strikes** are rules that keep tasks from running. The storage keeps them, and does not look inside. They have a
+ *   version: whoever schedules says which one it has looked at, and is refused when there are newer ones (invariant 56).
  *
  * One storage object serves one docket. `now` is always the storage's clock (invariant 79).
  *
@@ -56,7 +60,52 @@ export type Verdict =
   /** A replacement of a running task: it waits for that run to end. */
   | { readonly kind: "deferred" }
   /** Nothing was written: this task is live under the key. */
-  | { readonly kind: "exists"; readonly live: LiveTask };
+  | { readonly kind: "exists"; readonly live: LiveTask }
+  /** Nothing was written: there are newer strikes than the caller has looked at. */
+  | { readonly kind: "outdated" };
+
+/** Options of {@linkcode Storage.schedule}. */
+export interface Scheduling extends Waiting {
+  /** The version of the strikes that the caller has looked at; `""` when it knows of none. Absent: it does not mind. */
+  readonly strikes?: string;
+}
+
+/** One task that is to be there always: see {@linkcode Storage.seed}. */
+export type Seed = Omit<Call, "mode">;
+
+/**
+ * What became of a {@linkcode Seed}: it was scheduled, or nothing was written because a task is live under the key, one
+ * is parked as dead under it, or its chain was stopped on purpose.
+ */
+export type Seeding = "seeded" | "live" | "parked" | "stopped";
+
+/** A task that ended badly, to be run again: see {@linkcode Storage.requeue}. */
+export interface Requeue {
+  /** The key of the task. */
+  readonly key: string;
+  /** Which generation failed, or is parked. */
+  readonly generation: string;
+  /** The request's own random id, 22 characters; becomes the generation when accepted. */
+  readonly as: string;
+}
+
+/** The answer to a {@linkcode Requeue}. */
+export type Requeued =
+  | { readonly kind: "scheduled" }
+  /** Nothing was written: this task is live under the key. */
+  | { readonly kind: "exists"; readonly live: LiveTask }
+  /** Nothing was written: no such generation failed or is parked, as far as records go. */
+  | { readonly kind: "gone" };
+
+/** How far a run has come, in its own words. */
+export interface Progress {
+  /** How much is done. */
+  readonly current: number;
+  /** How much there is to do. */
+  readonly total: number;
+  /** What it is at. */
+  readonly message?: string;
+}
 
 /** A task that has not ended. */
 export interface LiveTask {
@@ -80,6 +129,12 @@ export interface LiveTask {
   readonly token?: string;
   /** Whether somebody wants it cancelled. */
   readonly cancelled: boolean;
+  /** Present when it is in the background. */
+  readonly background?: true;
+  /** Since when no worker that was given it knew its task. */
+  readonly heldSince?: Millis;
+  /** What its present run has reported; told by {@linkcode Storage.load} and {@linkcode Storage.survey} only. */
+  readonly progress?: Progress;
   /** As it was scheduled; opaque. */
   readonly body: string;
 }
@@ -106,6 +161,8 @@ export interface EndedTask {
   readonly text: string;
   /** Why it was cancelled. */
   readonly reason?: CancelReason;
+  /** What it takes to run it again, of what failed or is parked; opaque. Told of a parked one by its grave. */
+  readonly body?: string;
 }
 
 /** What to cancel: whatever is live under a key, or one generation of it. */
@@ -130,8 +187,13 @@ export interface Found {
 
 /** What a worker wants done with a task that it holds. `ttl` is how long the record stays, in milliseconds. */
 export type Settlement =
-  | { readonly kind: "completed"; readonly text: string; readonly ttl: Millis }
-  | { readonly kind: "failed"; readonly text: string; readonly ttl: Millis }
+  | {
+    readonly kind: "completed" | "failed";
+    readonly text: string;
+    readonly ttl: Millis;
+    /** Its chain ends on purpose: it is not seeded again until somebody schedules it. */
+    readonly stops?: boolean;
+  }
   | {
     readonly kind: "cancelled";
     readonly reason: CancelReason;
@@ -142,12 +204,17 @@ export type Settlement =
   | { readonly kind: "dead"; readonly text: string }
   /** Again, one attempt more. A wanted cancel wins over this and the next two (invariant 28). */
   | { readonly kind: "retried"; readonly due: Due }
-  /** Given back, nothing charged: neither the attempt nor the delivery. */
-  | { readonly kind: "released"; readonly due: Due }
-  /** Completed or failed, and the next of a chain takes its place in the same step. */
+  /**
+   * Given back, nothing charged: neither the attempt nor the delivery. `held`: because nobody here knows the task; while
+   * it is scheduled it is in the background, and since when it is held is remembered from hold to hold.
+   */
+  | { readonly kind: "released"; readonly due: Due; readonly held?: boolean }
+  /** Ended, and the next of a chain takes its place in the same step: in the background while it is scheduled. */
   | {
     readonly kind: "succeeded";
-    readonly state: "completed" | "failed";
+    readonly state: "completed" | "failed" | "cancelled";
+    /** Of a cancelled one. */
+    readonly reason?: CancelReason;
     readonly text: string;
     readonly ttl: Millis;
     readonly generation: string;
@@ -217,6 +284,8 @@ export interface StepReply {
   readonly more: boolean;
   /** Where asking again reads `from`. */
   readonly cursor: string;
+  /** The version of the strikes that there are: what was claimed must be looked at in their light. */
+  readonly strikes: string;
 }
 
 /** Takes over tasks whose lease ran out. */
@@ -241,6 +310,8 @@ export interface ReclaimReply {
   readonly claims: readonly Claim[];
   /** `""` when everything was looked at. */
   readonly cursor: string;
+  /** As in a {@linkcode StepReply}. */
+  readonly strikes: string;
 }
 
 /** A claim to keep. */
@@ -269,21 +340,110 @@ export type Notice =
   /** A running task is to be cancelled. */
   | { readonly kind: "cancel"; readonly key: string; readonly generation: string };
 
-/** What those who wait for results hear: the generation changed. A hint too. */
-export interface Change {
+/** What those who watch hear. A hint too. */
+export type Change =
+  | StateChange
+  /** It runs, and somebody wants it cancelled. */
+  | { readonly kind: "cancelling"; readonly key: string; readonly generation: string }
+  /** Its run told how far it is. */
+  | {
+    readonly kind: "progress";
+    readonly key: string;
+    readonly generation: string;
+    readonly at: Millis;
+    readonly progress: Progress;
+  }
+  /** Somebody has loaded with this mark, after everything that was heard before and before everything that comes. */
+  | { readonly kind: "mark"; readonly mark: string };
+
+/** A generation has come to another state, or to the same one again. */
+export interface StateChange {
+  /** Tells it from the other changes. */
+  readonly kind: "state";
   /** The key of the task. */
   readonly key: string;
   /** Which generation changed. */
   readonly generation: string;
-  /** What it changed to; `"cancelling"`: it runs, and somebody wants it cancelled. */
-  readonly state:
-    | "queued"
-    | "retried"
-    | "completed"
-    | "failed"
-    | "cancelled"
-    | "dead"
-    | "cancelling";
+  /** What it changed to. A retry is queued or scheduled (invariant 42); a deferred replacement is waiting. */
+  readonly state: LiveTask["state"] | "waiting" | EndedTask["state"];
+  /** When, on the storage's clock. */
+  readonly at: Millis;
+  /** Which attempt it is at, from 1. */
+  readonly attempt: number;
+  /** Who runs it, or ran it to its end, where that is known. */
+  readonly consumer?: string;
+  /** Why it was cancelled. */
+  readonly reason?: CancelReason;
+}
+
+/** How far a run is: see {@linkcode Storage.report}. */
+export interface Report {
+  /** The key of the task. */
+  readonly key: string;
+  /** The claim it runs under. */
+  readonly token: string;
+  /** All that is to be shown of it. */
+  readonly progress: Progress;
+}
+
+/** How many tasks there are, by state. */
+export interface Counts {
+  /** Due later. */
+  readonly scheduled: number;
+  /** Due, and not claimed. */
+  readonly queued: number;
+  /** Claimed. */
+  readonly running: number;
+  /** Replacements that wait for a run to end. */
+  readonly waiting: number;
+  /** Parked. */
+  readonly dead: number;
+}
+
+/** What is on a docket: see {@linkcode Storage.survey}. */
+export interface Survey {
+  /** When, on the storage's clock. */
+  readonly at: Millis;
+  /** Exact, as of that instant, also where the lists are cut short. */
+  readonly counts: Counts;
+  /** Those that are due first. */
+  readonly scheduled: readonly LiveTask[];
+  /** Those that are claimed next. */
+  readonly queued: readonly LiveTask[];
+  /** Those that were claimed first. */
+  readonly running: readonly LiveTask[];
+  /** In no order. */
+  readonly waiting: readonly (DeferredTask & { readonly key: string })[];
+}
+
+/** A worker that says it can claim. */
+export interface Presence {
+  /** Unique to one worker. */
+  readonly consumer: string;
+  /** When it said so last, on the storage's clock. */
+  readonly seenAt: Millis;
+  /** What it says of itself; opaque. */
+  readonly text: string;
+}
+
+/** What a {@linkcode Storage.sweep} is to look at. */
+export interface Sweep {
+  /** At most so many tasks. */
+  readonly limit: number;
+  /** How long after it the docket need not be swept again, whoever wants to; in milliseconds. */
+  readonly pause: Millis;
+  /** Consumers that hold nothing, are not advertised and have not been heard of for so long are forgotten. */
+  readonly silence: Millis;
+}
+
+/** What a {@linkcode Storage.sweep} did. */
+export interface Swept {
+  /** How many tasks have a place to wait again that had lost it. */
+  readonly repaired: number;
+  /** How many consumers were forgotten. */
+  readonly retired: number;
+  /** How long to wait before the next one. */
+  readonly next: Millis;
 }
 
 /** Options of every verb that waits. */
@@ -307,7 +467,27 @@ export interface Storage extends AsyncDisposable {
    *
    * A replaced task ends `cancelled` with reason `"replaced"`.
    */
-  schedule(calls: readonly Call[], options?: Waiting): Promise<readonly Verdict[]>;
+  schedule(calls: readonly Call[], options?: Scheduling): Promise<readonly Verdict[]>;
+
+  /**
+   * Schedules what is to be there always, where it is not: unless something is live or parked under the key, or its chain
+   * was stopped by a cancel or by itself. A chain that was stopped counts as going on once something is found live under
+   * its key. From the first call on the keys are remembered as those of chains (invariant 49).
+   */
+  seed(seeds: readonly Seed[], options?: Waiting): Promise<readonly Seeding[]>;
+
+  /** Runs what failed or is parked again, under its key and with its body; it is neither failed nor parked any more. */
+  requeue(requests: readonly Requeue[], options?: Waiting): Promise<readonly Requeued[]>;
+
+  /**
+   * Ends what is scheduled, queued or waiting, `cancelled` with reason `"cleared"`, and leaves what runs; in bounded calls
+   * from cursor `""` until that is what comes back. `request` is the same for all of them, 22 random characters.
+   */
+  clear(
+    request: string,
+    cursor: string,
+    options?: Waiting,
+  ): Promise<{ readonly cleared: number; readonly cursor: string }>;
 
   /**
    * Ends what waits (`"cancelled"`), asks what runs to stop and drops its deferred replacement (`"requested"`). With a
@@ -319,11 +499,30 @@ export interface Storage extends AsyncDisposable {
     options?: Waiting,
   ): Promise<readonly ("cancelled" | "requested" | "none")[]>;
 
-  /** Everything known under each key, as of one instant. */
-  load(keys: readonly string[], options?: Waiting): Promise<readonly Found[]>;
+  /**
+   * Everything known under each key, as of one instant. With a `mark`, whoever watches hears of it between what changed
+   * before that instant and what changed after it.
+   */
+  load(
+    keys: readonly string[],
+    options?: Waiting & { readonly mark?: string },
+  ): Promise<readonly Found[]>;
 
   /** How many tasks are live. */
   count(options?: Waiting): Promise<number>;
+
+  /** How many tasks are live and not in the background. */
+  remaining(options?: Waiting): Promise<number>;
+
+  /** What is on the docket: all counts, and at most `limit` tasks for each state. */
+  survey(limit: number, options?: Waiting): Promise<Survey>;
+
+  /** What failed, while its record stays, or what is parked: at most `limit`, the newest first. */
+  parked(
+    which: "failed" | "dead",
+    limit: number,
+    options?: Waiting,
+  ): Promise<readonly (EndedTask & { readonly key: string })[]>;
 
   /** Settles and claims in one call; see {@linkcode Step}. */
   step(step: Step, options?: Waiting): Promise<StepReply>;
@@ -355,6 +554,48 @@ export interface Storage extends AsyncDisposable {
 
   /** Queues at most `limit` tasks that are due (invariant 41), keeping every field of them (invariant 16). */
   promote(limit: number, options?: Waiting): Promise<Promotion>;
+
+  /** Shows how far runs are, while their claims count; a stale token writes nothing. A new claim begins anew (invariant 25). */
+  report(reports: readonly Report[], options?: Waiting): Promise<void>;
+
+  /**
+   * Advertises a consumer for so many milliseconds more. Without `text` what it said of itself last is kept; false: nothing
+   * is known of it, say it again.
+   */
+  advertise(
+    consumer: string,
+    span: Millis,
+    text: string | undefined,
+    options?: Waiting,
+  ): Promise<boolean>;
+
+  /** Advertises a consumer no longer. */
+  withdraw(consumer: string, options?: Waiting): Promise<void>;
+
+  /** Who is advertised, in no order. */
+  workers(options?: Waiting): Promise<readonly Presence[]>;
+
+  /**
+   * Adds a rule to the strikes, or takes it out: true when that changed something; then `request`, 22 random characters,
+   * is their new version. Repeating changes nothing.
+   */
+  strike(
+    rule: string,
+    struck: boolean,
+    request: string,
+    options?: Waiting,
+  ): Promise<boolean>;
+
+  /** All strikes, and their version; `""` before the first one. */
+  strikes(
+    options?: Waiting,
+  ): Promise<{ readonly version: string; readonly rules: readonly string[] }>;
+
+  /**
+   * Repairs what strangers broke, some tasks at a time, and forgets the consumers of the dead. Whatever is live can be
+   * claimed, or comes due, after one pass; what is sound is not touched (invariants 17, 37).
+   */
+  sweep(sweep: Sweep, options?: Waiting): Promise<Swept>;
 
   /** Forgets a consumer, unless it still holds something; tidies up. */
   retire(consumer: string, options?: Waiting): Promise<boolean>;

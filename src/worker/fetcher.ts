@@ -6,6 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
+import { Bell } from "../base/bell.ts";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
@@ -19,6 +20,7 @@ import {
   type StepReply,
   type Storage,
 } from "../storage/contract.ts";
+import type { StrikeBook } from "../docket/strike_book.ts";
 import { DOUBTFUL, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
 
@@ -49,6 +51,7 @@ export interface FetcherOptions {
   readonly minimumCheckInterval: Millis;
   readonly reconnectionDelay: Millis;
   readonly running: Running;
+  readonly book: StrikeBook;
   readonly lease: Millis;
   /** Starts a task that was claimed at `claimedAt`, on the monotonic clock, or later; never throws, never waits. */
   readonly start: (claim: Claim, claimedAt: Millis) => void;
@@ -88,6 +91,8 @@ export class Fetcher {
   #planned = false;
   #draining = false;
   #onQuiet: (() => void)[] = [];
+  #able = false;
+  readonly #turned = new Bell();
 
   constructor(options: FetcherOptions, settler: Settler) {
     this.#options = options;
@@ -104,6 +109,39 @@ export class Fetcher {
    */
   get room(): number {
     return this.#options.running.room - this.#wanted;
+  }
+
+  /** Whether claiming worked when it was tried last (invariant 73). */
+  get able(): boolean {
+    return this.#able && !this.#draining;
+  }
+
+  /** Resolves when it has begun to work, or to fail; or the signal aborts. */
+  whenTurned(signal: AbortSignal): Promise<void> {
+    return this.#turned.heard(signal);
+  }
+
+  #turn(able: boolean): void {
+    if (able) this.#backoff.reset();
+    if (this.#able === able) return;
+    this.#able = able;
+    this.#turned.ring();
+  }
+
+  /** Nothing that was claimed runs before it was looked at in the light of what is struck (invariant 56). */
+  async heed(strikes: string): Promise<void> {
+    const { book, clock, end } = this.#options;
+    while (strikes !== book.version && !end.aborted) {
+      try {
+        return await book.refresh(end); // to what there is now: newer ones are as good
+      } catch (error) {
+        if (end.aborted) return;
+        log.warn("Cannot look what is struck: {reason}; trying again", {
+          reason: messageOf(error),
+        });
+        await sleep(clock, this.#backoff.next(), end);
+      }
+    }
   }
 
   /** Whether nothing is under way and nothing is left to commit. */
@@ -243,6 +281,7 @@ export class Fetcher {
     if (from !== NEW) this.#readingOwn = true;
     const sentAt = this.#options.clock.monotonic();
     const reply = await this.#send(step);
+    if (reply && reply.strikes !== this.#options.book.version) await this.heed(reply.strikes);
     lane.busy = false;
     this.#wanted -= want;
     if (from !== NEW) this.#readingOwn = false;
@@ -259,10 +298,11 @@ export class Fetcher {
     while (!end.aborted) {
       try {
         const reply = await storage.step(step, { signal: end });
-        this.#backoff.reset();
+        this.#turn(true);
         return reply;
       } catch (error) {
         if (end.aborted) return undefined;
+        this.#turn(false);
         log.error("Cannot claim and settle: {reason}; trying again", { reason: messageOf(error) });
         await sleep(clock, this.#backoff.next(), end);
       }
@@ -289,9 +329,11 @@ export class Fetcher {
       const from = await storage.wait(consumer, this.#setAside, minimumCheckInterval, { signal });
       if (from === NEW) this.#fresh = !this.#draining;
       else this.#own = from;
-      this.#backoff.reset();
+      this.#turn(true);
     } catch (error) {
       if (!signal.aborted) {
+        this.#turn(false);
+        this.#fresh = !this.#draining; // a step shows sooner than a wait whether it works again
         log.warn("Cannot wait for work: {reason}; trying again", { reason: messageOf(error) });
         await sleep(clock, this.#backoff.next(), signal);
       }

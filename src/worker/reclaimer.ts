@@ -22,6 +22,7 @@ const log = getLogger(["docket", "worker"]);
 export interface Room {
   readonly room: number;
   reserve(room: number): () => void;
+  heed(strikes: string): Promise<void>;
   acceptAll(claims: readonly Claim[], token: string, sentAt: Millis): void;
 }
 
@@ -80,6 +81,7 @@ export class Reclaimer {
           { signal: end },
         );
         cursor = reply.cursor;
+        await room.heed(reply.strikes);
         room.acceptAll(reply.claims, token, sentAt);
       } finally {
         unreserve();

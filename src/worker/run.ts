@@ -6,6 +6,7 @@
 
 import type { Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
+import type { Progress } from "../dependencies/progress.ts";
 import type { Claim } from "../storage/contract.ts";
 
 /** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
@@ -18,6 +19,8 @@ export class Run {
   renewedAt: Millis;
   /** Whether it was settled already, or is nobody's any more: what its handler still does changes nothing. */
   over = false;
+  /** How far it said it is, if it says anything. */
+  progress?: Progress;
   #controller?: AbortController;
   #reason?: DocketError;
   #abandon?: (reason: DocketError) => void;

@@ -6,27 +6,24 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
-import { toInstant, toMillis } from "../base/duration.ts";
 import { CancelledError, LeaseLostError, messageOf, ShutdownError } from "../base/errors.ts";
-import { encodeFailure } from "../base/failure.ts";
-import { decodeArgs, decodeMessage, encodeEnding, type Message } from "../base/message.ts";
-import type { Decision, Dependencies, Failure } from "../dependencies/dependency.ts";
+import { decodeArgs, decodeMessage, type Message } from "../base/message.ts";
+import type { Decision, Failure } from "../dependencies/dependency.ts";
 import { Resources } from "../dependencies/resolve.ts";
-import type { Docket } from "../docket/docket.ts";
+import type { Execution } from "../docket/execution.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
 import type { Definition } from "../docket/task.ts";
 import type { Claim, Settlement } from "../storage/contract.ts";
-import { RunContext } from "./context.ts";
+import type { Bounds } from "./bounds.ts";
+import { type Case, Clerk, loggable } from "./clerk.ts";
+import { RunContext, type Surroundings } from "./context.ts";
+import { decisionOf } from "./decision.ts";
 import { Run, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
-import type { Worker } from "./worker.ts";
+import { UnknownTasks } from "./unknown_tasks.ts";
 
 /** How long an abandoned handler may still clean up before its slot is free again. */
 const CLEAN_UP: Millis = 1_000;
-
-/** An unknown task is tried again after this, then after twice as long, and so on (invariant 38). */
-const UNKNOWN_DELAY: Millis = 1_000;
-const MAX_UNKNOWN_DELAY: Millis = 60_000;
 
 const log = getLogger(["docket", "worker"]);
 
@@ -35,23 +32,38 @@ type Outcome =
   | { readonly kind: "returned"; readonly value: unknown }
   | { readonly kind: "threw"; readonly error: unknown };
 
+/** What a {@linkcode Runner} needs. */
+export interface RunnerOptions extends Surroundings {
+  readonly running: Running;
+  readonly settler: Settler;
+  readonly bounds: Bounds;
+  /** What is still unknown after so long is dead, in milliseconds. */
+  readonly unknownTaskTtl: Millis;
+  /** Takes tasks that are not registered. */
+  readonly fallback?: (execution: Execution) => unknown;
+  /** Hears of everything that tasks throw. */
+  readonly onError?: (error: unknown, execution: Execution) => unknown;
+}
+
 /** Runs claims. */
 export class Runner {
-  readonly #docket: Docket;
-  readonly #worker: Worker;
+  readonly #options: RunnerOptions;
   readonly #internals: Internals;
   readonly #clock: Clock;
   readonly #running: Running;
   readonly #settler: Settler;
-  readonly #unknown = new Map<string, { readonly delay: Millis; readonly until: Millis }>();
+  readonly #clerk: Clerk;
+  readonly #unknown: UnknownTasks;
 
-  constructor(docket: Docket, worker: Worker, running: Running, settler: Settler) {
-    this.#docket = docket;
-    this.#worker = worker;
+  constructor(options: RunnerOptions) {
+    const { docket, worker, running, settler, bounds } = options;
+    this.#options = options;
     this.#internals = internalsOf(docket);
     this.#clock = this.#internals.clock;
     this.#running = running;
     this.#settler = settler;
+    this.#clerk = new Clerk(this.#internals, worker.name, bounds);
+    this.#unknown = new UnknownTasks(this.#clock);
   }
 
   /** Runs a claim, made at `claimedAt` or later, to its settlement; never throws. */
@@ -63,10 +75,14 @@ export class Runner {
       settlement = await this.#perform(run);
     } catch (error) {
       // The net below everything, a policy of the user's that throws included (invariant 36).
-      settlement = this.#failed(run, undefined, error);
+      settlement = this.#clerk.failed({ run }, error);
     }
+    if (run.progress && !run.over) await this.#options.reporter.finish(run); // seen before the end is
     if (run.over) return; // settled meanwhile: what it says now changes nothing
     run.over = true;
+    if (settlement.kind !== "retried" && settlement.kind !== "released") {
+      this.#options.bounds.count(claim.key);
+    }
     this.#running.delete(run);
     this.#settler.settle(run, settlement);
   }
@@ -98,39 +114,74 @@ export class Runner {
     try {
       message = decodeMessage(run.claim.body);
     } catch (error) {
-      log.error("Parked {key}: {reason}", { key: run.claim.key, reason: messageOf(error) });
-      return { kind: "dead", text: this.#ending(run, undefined, encodeFailure(error)) };
+      return this.#clerk.unreadable(run, error);
     }
-    const definition = this.#internals.registry.get(message.task);
-    if (!definition) return this.#hold(message.task);
-    if (this.#unknown.size > 0) this.#unknown.delete(message.task);
-    let outcome: Outcome;
+    const definition = this.#internals.registry.get(message.task) ?? this.#fallback(message.task);
+    if (!definition) return this.#hold({ run, message });
+    this.#unknown.forget(message.task);
+    const known = { run, message, definition };
+    if (this.#options.bounds.isReached(run.claim.key)) return this.#clerk.cancelled(known);
+    let args: readonly unknown[];
     try {
-      const args = decodeArgs(message, this.#internals.codec);
-      outcome = definition.bare
-        ? await this.#callBare(run, definition, args)
-        : await this.#callWithin(run, definition, args);
+      args = decodeArgs(message, this.#internals.codec);
     } catch (error) {
-      return this.#failed(run, definition.name, error); // cannot be read: another attempt could not either (39)
+      this.#tell(known, error);
+      return this.#clerk.failed(known, error); // cannot be read: another attempt could not either (39)
     }
-    return this.#decide(run, definition, outcome);
+    const whole = { ...known, args };
+    if (this.#isStruck(whole)) return this.#clerk.struck(whole);
+    return definition.bare ? await this.#runBare(whole) : await this.#runWithin(whole);
   }
 
-  async #callBare(run: Run, definition: Definition, args: readonly unknown[]): Promise<Outcome> {
+  /** Parameter names are known here, so all strikes count (invariant 57). */
+  #isStruck({ definition, args }: Whole): boolean {
+    const { strikes } = this.#internals.book;
+    if (strikes.empty) return false;
+    return strikes.find(definition.name, definition.parameters, args) !== undefined;
+  }
+
+  /** Whatever is not registered goes to the fallback, if there is one. */
+  #fallback(name: string): Definition | undefined {
+    const { fallback } = this.#options;
+    if (!fallback) return undefined;
+    return {
+      name,
+      dependencies: {},
+      bare: true,
+      chain: [],
+      parameters: [],
+      loggable: () => undefined,
+      call: ({ execution }) => fallback(execution),
+      source: fallback,
+    };
+  }
+
+  /** Another worker may know it, or a later version of this one: it waits, and is charged nothing. */
+  #hold(what: { readonly run: Run; readonly message: Message }): Settlement {
+    const { startedAt, heldSince = startedAt } = what.run.claim;
+    if (startedAt - heldSince >= this.#options.unknownTaskTtl) return this.#clerk.unknown(what);
+    const after = this.#unknown.delay(what.message.task);
+    return { kind: "released", due: { after }, held: true };
+  }
+
+  async #runBare(what: Whole): Promise<Settlement> {
+    const { run, definition, args } = what;
+    let outcome: Outcome;
     try {
-      const context = new RunContext(run, definition.name, this.#docket, this.#worker);
-      return { kind: "returned", value: await definition.call(context, args) };
+      const context = new RunContext(run, definition, args, this.#options);
+      outcome = { kind: "returned", value: await definition.call(context, args) };
     } catch (error) {
-      return { kind: "threw", error };
+      outcome = { kind: "threw", error };
     }
+    return this.#decide(what, outcome);
   }
 
   /** Opens what the task declares, calls it, and closes in reverse, before anything is settled. */
-  async #callWithin(run: Run, definition: Definition, args: readonly unknown[]): Promise<Outcome> {
+  async #runWithin(what: Whole): Promise<Settlement> {
+    const { run, definition, args } = what;
     const resources = new Resources({
       clock: this.#clock,
-      contextWith: (values) =>
-        new RunContext(run, definition.name, this.#docket, this.#worker, values),
+      contextWith: (values) => new RunContext(run, definition, args, this.#options, values),
       abandon: (reason) => run.abandon(reason),
     });
     const handled = (async (): Promise<Outcome> => {
@@ -153,7 +204,7 @@ export class Runner {
       await this.#letCleanUp(closed);
       return outcome;
     });
-    return await Promise.race([closed, unclosed]);
+    return this.#decide({ ...what, resources }, await Promise.race([closed, unclosed]));
   }
 
   /** What closing throws fails the execution, unless it has failed already; never rejects. */
@@ -176,35 +227,52 @@ export class Runner {
     done.abort();
   }
 
-  #decide(run: Run, definition: Definition, outcome: Outcome): Settlement {
-    const { name } = definition;
-    if (outcome.kind === "returned") return this.#completed(run, name, outcome.value);
-    const { error } = outcome;
-    const { reason, claim } = run;
-    if (reason instanceof CancelledError) {
-      const text = this.#ending(run, name, "");
-      const ttl = this.#internals.retention.cancelled;
-      return { kind: "cancelled", reason: "cancelled", text, ttl };
+  #decide(what: Whole, outcome: Outcome): Settlement {
+    if (outcome.kind === "returned") {
+      return this.#clerk.completed(what, outcome.value, (error) => this.#tell(what, error));
     }
+    const { error } = outcome;
+    const { run: { reason, claim }, definition } = what;
+    if (reason instanceof CancelledError) return this.#clerk.cancelled(what);
     if (reason instanceof ShutdownError || reason instanceof LeaseLostError) {
       return { kind: "released", due: undefined }; // fenced, if another has it already
     }
+    this.#tell(what, error);
     const decision = this.#ask(definition, { error, attempt: claim.attempt });
-    if (decision.kind === "fail") return this.#failed(run, name, error);
+    if (decision.kind === "fail") return this.#clerk.failed(what, error);
     log.warn("{task} {key} failed at attempt {attempt} and will be tried again: {reason}", {
-      task: name,
+      task: definition.name,
       key: claim.key,
       attempt: claim.attempt,
       reason: messageOf(error),
       error,
+      arguments: loggable(what),
     });
     return { kind: "retried", due: decision.due };
+  }
+
+  /** Whoever wants to hear of failures; what they throw is theirs. */
+  #tell({ run, definition }: Case & { readonly definition: Definition }, error: unknown): void {
+    const { onError } = this.#options;
+    if (!onError) return;
+    const complain = (thrown: unknown) => {
+      log.error("onError failed: {reason}", { reason: messageOf(thrown), error: thrown });
+    };
+    try {
+      const told: unknown = onError(
+        error,
+        new RunContext(run, definition, [], this.#options).execution,
+      );
+      if (told instanceof Promise) told.catch(complain);
+    } catch (thrown) {
+      complain(thrown);
+    }
   }
 
   /** A policy that cannot decide fails its own task, with the task's own error, and nothing else (invariant 36). */
   #ask({ name, dependencies }: Definition, failure: Failure): Decision {
     try {
-      return firstDecision(dependencies, failure);
+      return decisionOf(dependencies, failure);
     } catch (error) {
       log.error("A policy of {task} cannot decide about a failure: {reason}", {
         task: name,
@@ -214,70 +282,11 @@ export class Runner {
       return { kind: "fail" };
     }
   }
-
-  #completed(run: Run, task: string, result: unknown): Settlement {
-    const ttl = this.#internals.retention.completed;
-    let value = "";
-    if (result !== undefined) {
-      try {
-        value = this.#internals.codec.encode(result, "result");
-      } catch (error) {
-        return this.#failed(run, task, error); // its work is done: trying again would do it twice
-      }
-    }
-    return { kind: "completed", text: this.#ending(run, task, value), ttl };
-  }
-
-  #failed(run: Run, task: string | undefined, error: unknown): Settlement {
-    log.error("{task} {key} failed at attempt {attempt}: {reason}", {
-      task: task ?? "unknown",
-      key: run.claim.key,
-      attempt: run.claim.attempt,
-      reason: messageOf(error),
-      error,
-    });
-    const text = this.#ending(run, task, encodeFailure(error));
-    return { kind: "failed", text, ttl: this.#internals.retention.failed };
-  }
-
-  /** Another worker may know it, or a later version of this one: it waits, and is charged nothing. */
-  #hold(task: string): Settlement {
-    const now = this.#clock.monotonic();
-    const held = this.#unknown.get(task);
-    if (!held) {
-      log.warn("Unknown task {task}: holding its executions until a worker knows it", { task });
-    }
-    // The delay grows with each round, not with each execution of a burst.
-    if (held && now < held.until) return { kind: "released", due: { after: held.delay } };
-    const delay = held ? Math.min(held.delay * 2, MAX_UNKNOWN_DELAY) : UNKNOWN_DELAY;
-    this.#unknown.set(task, { delay, until: now + delay });
-    return { kind: "released", due: { after: delay } };
-  }
-
-  #ending({ claim }: Run, task: string | undefined, value: string): string {
-    const { attempt, startedAt } = claim;
-    return encodeEnding({ attempt, startedAt, worker: this.#worker.name, task, value });
-  }
 }
 
-function firstDecision(dependencies: Dependencies, failure: Failure): Decision {
-  for (const dependency of Object.values(dependencies)) {
-    const decision = dependency.decide?.(failure);
-    if (decision) return validated(decision);
-  }
-  return { kind: "fail" };
-}
-
-/** A time that is none would spoil the step that carries it, and with it what other tasks have to settle. */
-function validated(decision: Decision): Decision {
-  if (decision.kind === "fail") return decision;
-  const { kind, due } = decision;
-  if (kind !== "retry") throw new TypeError(`Cannot carry out a decision of kind ${String(kind)}`);
-  if (due === undefined) return decision;
-  return {
-    kind,
-    due: "at" in due
-      ? { at: toInstant("at", due.at) }
-      : { after: Math.ceil(toMillis("after", due.after)) },
-  };
+/** A run that came as far as its handler. */
+interface Whole extends Case {
+  readonly message: Message;
+  readonly definition: Definition;
+  readonly args: readonly unknown[];
 }

@@ -15,13 +15,20 @@ import { randomId } from "../base/ids.ts";
 import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Docket } from "../docket/docket.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
+import type { Execution } from "../docket/execution.ts";
+import { Bounds } from "./bounds.ts";
+import type { Target } from "../storage/contract.ts";
 import { Fetcher } from "./fetcher.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { Reclaimer } from "./reclaimer.ts";
 import { Renewer } from "./renewer.ts";
+import { Reporter } from "./reporter.ts";
 import { Running } from "./run.ts";
 import { Runner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
+import { Seeder } from "./seeder.ts";
 import { Settler } from "./settler.ts";
+import { Sweeper } from "./sweeper.ts";
 
 /** Options of a {@linkcode Worker}. */
 export interface WorkerOptions {
@@ -75,6 +82,25 @@ export interface WorkerOptions {
    * @default 25 seconds
    */
   readonly gracePeriod?: DurationLike;
+  /**
+   * Whether this worker keeps automatic tasks going: see `Perpetual`.
+   *
+   * @default true
+   */
+  readonly scheduleAutomaticTasks?: boolean;
+  /**
+   * Executions of tasks that no worker knows wait for one that does, and are dead after this.
+   *
+   * @default 24 hours
+   */
+  readonly unknownTaskTtl?: DurationLike;
+  /** Runs executions of tasks that are not registered here, instead of leaving them to others. */
+  readonly fallback?: (execution: Execution) => unknown;
+  /**
+   * Called with whatever makes a task fail, whether or not it will be tried again. It is not waited for, and what it
+   * throws itself is only logged.
+   */
+  readonly onError?: (error: unknown, execution: Execution) => unknown;
 }
 
 /** Options of {@linkcode Worker.runForever} and {@linkcode Worker.runUntilFinished}. */
@@ -92,6 +118,10 @@ const OPTIONS: OptionNames<WorkerOptions> = {
   schedulingResolution: true,
   maxDeliveries: true,
   gracePeriod: true,
+  scheduleAutomaticTasks: true,
+  unknownTaskTtl: true,
+  fallback: true,
+  onError: true,
 };
 
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
@@ -135,6 +165,9 @@ export class Worker implements AsyncDisposable {
   readonly #schedulingResolution: Millis;
   readonly #maxDeliveries: number;
   readonly #gracePeriod: Millis;
+  readonly #unknownTaskTtl: Millis;
+  readonly #scheduleAutomaticTasks: boolean;
+  readonly #options: WorkerOptions;
   readonly #close = new AbortController();
   #work?: Promise<void>;
 
@@ -163,6 +196,13 @@ export class Worker implements AsyncDisposable {
       options.schedulingResolution ?? 2,
     );
     this.#gracePeriod = toMillis("gracePeriod", options.gracePeriod ?? 25_000);
+    this.#unknownTaskTtl = toMillis("unknownTaskTtl", options.unknownTaskTtl ?? { hours: 24 });
+    this.#scheduleAutomaticTasks = options.scheduleAutomaticTasks ?? true;
+    for (const hook of ["fallback", "onError"] as const) {
+      if (options[hook] === undefined || typeof options[hook] === "function") continue;
+      throw new TypeError(`Cannot use this for "${hook}": it must be a function`);
+    }
+    this.#options = options;
     this.#internals.workers.add(this);
   }
 
@@ -172,17 +212,49 @@ export class Worker implements AsyncDisposable {
    * @throws {TypeError} When this worker runs already, or was closed.
    */
   runForever({ signal }: RunOptions = {}): Promise<void> {
-    return this.#start(signal, () => new Promise(() => {}));
+    return this.#start(signal, new Bounds(), () => new Promise(() => {}));
   }
 
   /**
-   * Runs tasks until the docket, and not just this worker, has nothing left to run, however far away that is. A task that
-   * no worker knows is left, too: it is waited for.
+   * Runs tasks until the docket, and not just this worker, has nothing left to run, however far away that is. Not waited
+   * for are the next runs of perpetual tasks once they are scheduled, tasks that no worker knows, and the dead.
    *
    * @throws {TypeError} When this worker runs already, or was closed.
    */
   runUntilFinished({ signal }: RunOptions = {}): Promise<void> {
-    return this.#start(signal, (parts, stop) => this.#finished(parts, stop));
+    return this.runAtMost({}, { signal });
+  }
+
+  /**
+   * Runs tasks until nothing is left, as {@linkcode Worker.runUntilFinished}, and each of some keys so many times: for
+   * perpetual tasks in tests and scripts. Runs are counted by this worker; with its last one a key's chain ends, and
+   * whatever else would run under it here is cancelled.
+   *
+   * @throws {RangeError} When a number is not a whole one from 1.
+   * @throws {TypeError} When this worker runs already, or was closed.
+   *
+   * @example
+   * ```ts
+   * import { equal } from "node:assert/strict";
+   * import { Docket, Perpetual, task, Worker } from "@docket/docket";
+   *
+   * let ticks = 0;
+   * const tick = task("tick", { perpetual: new Perpetual({ every: "5ms", automatic: true }) }, (): void => {
+   *   ticks++;
+   * });
+   *
+   * await using docket = await Docket.connect({ url: "memory://run-at-most-example", tasks: [tick] });
+   * await using worker = new Worker(docket);
+   * await worker.runAtMost({ tick: 3 });
+   * equal(ticks, 3);
+   * ```
+   */
+  async runAtMost(
+    runs: Readonly<Record<string, number>>,
+    { signal }: RunOptions = {},
+  ): Promise<void> {
+    const bounds = new Bounds(runs);
+    await this.#start(signal, bounds, (parts, stop) => this.#finished(parts, bounds, stop));
   }
 
   /** Stops: running tasks have the grace period to finish. Returns always, whatever the storage does. */
@@ -204,6 +276,7 @@ export class Worker implements AsyncDisposable {
 
   #start(
     signal: AbortSignal | undefined,
+    bounds: Bounds,
     finished: (parts: Parts, stop: AbortSignal) => Promise<void>,
   ): Promise<void> {
     if (this.#close.signal.aborted) {
@@ -214,11 +287,12 @@ export class Worker implements AsyncDisposable {
     if (this.#work) {
       return Promise.reject(new TypeError("Cannot run a worker that runs already: make another"));
     }
-    return this.#work = this.#run(signal, finished).finally(() => this.#work = undefined);
+    return this.#work = this.#run(signal, bounds, finished).finally(() => this.#work = undefined);
   }
 
   async #run(
     signal: AbortSignal | undefined,
+    bounds: Bounds,
     finished: (parts: Parts, stop: AbortSignal) => Promise<void>,
   ): Promise<void> {
     const stop = new AbortController(); // nothing new is claimed
@@ -227,7 +301,7 @@ export class Worker implements AsyncDisposable {
     if (signal?.aborted || this.#close.signal.aborted) halt();
     signal?.addEventListener("abort", halt);
     this.#close.signal.addEventListener("abort", halt);
-    const parts = this.#assemble(end.signal);
+    const parts = this.#assemble(bounds, end.signal);
     const { reclaiming, actors } = this.#startActors(parts, stop.signal, end.signal);
     try {
       await Promise.race([finished(parts, stop.signal), whenAborted(stop.signal)]);
@@ -241,12 +315,23 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  #assemble(end: AbortSignal): Parts {
-    const { storage, clock } = this.#internals;
+  #assemble(bounds: Bounds, end: AbortSignal): Parts {
+    const { storage, clock, book, registry, liveness } = this.#internals;
     const consumer = `${this.name}~${randomId()}`; // the name is a label, this an identity (invariant 76)
     const running = new Running(this.#concurrency);
     const settler = new Settler(() => fetcher.poke());
-    const runner = new Runner(this.#docket, this, running, settler);
+    const { fallback, onError } = this.#options;
+    const runner = new Runner({
+      docket: this.#docket,
+      worker: this,
+      reporter: new Reporter({ storage, clock, end }),
+      running,
+      settler,
+      bounds,
+      unknownTaskTtl: this.#unknownTaskTtl,
+      fallback,
+      onError,
+    });
     const shared = { storage, clock, consumer, running };
     const lease = this.#lease;
     const maxDeliveries = this.#maxDeliveries;
@@ -257,6 +342,7 @@ export class Worker implements AsyncDisposable {
       maxDeliveries,
       minimumCheckInterval: this.#minimumCheckInterval,
       reconnectionDelay,
+      book,
       lease,
       start: (claim, claimedAt) => void runner.run(claim, claimedAt),
       release: (claim, delay) => runner.release(claim, delay),
@@ -283,11 +369,24 @@ export class Worker implements AsyncDisposable {
         resolution: this.#schedulingResolution,
         reconnectionDelay,
       }),
+      sweeper: new Sweeper({ storage, clock, lease, silence: liveness.silence }),
+      heartbeat: new Heartbeat({
+        storage,
+        clock,
+        consumer,
+        concurrency: this.#concurrency,
+        registry,
+        liveness,
+        fetcher,
+      }),
+      seeder: this.#scheduleAutomaticTasks
+        ? new Seeder({ internals: this.#internals, bounds })
+        : undefined,
     };
   }
 
   #startActors(
-    { fetcher, scheduler, renewer, reclaimer }: Parts,
+    { fetcher, scheduler, renewer, reclaimer, sweeper, heartbeat, seeder }: Parts,
     stop: AbortSignal,
     end: AbortSignal,
   ): { readonly reclaiming: Promise<void>; readonly actors: readonly Promise<void>[] } {
@@ -303,20 +402,32 @@ export class Worker implements AsyncDisposable {
     fetcher.poke();
     return {
       reclaiming: reclaimer.run(stop),
-      actors: [listening, scheduler.run(stop), renewer.run(end)],
+      actors: [
+        listening,
+        scheduler.run(stop),
+        renewer.run(end),
+        sweeper.run(stop),
+        heartbeat.run(stop),
+        ...seeder ? [seeder.run(stop)] : [],
+      ],
     };
   }
 
   /** Resolves when nothing is left, here or elsewhere. */
-  async #finished({ running, fetcher }: Parts, stop: AbortSignal): Promise<void> {
-    const { storage, clock } = this.#internals;
+  async #finished(
+    { running, fetcher, seeder }: Parts,
+    bounds: Bounds,
+    stop: AbortSignal,
+  ): Promise<void> {
+    const { clock } = this.#internals;
     const stopped = whenAborted(stop);
+    await Promise.race([seeder?.started, stopped]); // what is automatic is there from the start
     let pause = 1;
     while (!stop.aborted) {
       await Promise.race([running.empty(), stopped]);
       if (fetcher.quiet && running.size === 0) {
         try {
-          if (await storage.count({ signal: stop }) === 0) return;
+          if (await this.#isDone(bounds, stop)) return;
         } catch (error) {
           if (stop.aborted) return;
           log.warn("Cannot tell whether all is done: {reason}", { reason: messageOf(error) });
@@ -327,6 +438,28 @@ export class Worker implements AsyncDisposable {
       }
       await sleep(clock, pause, stop);
     }
+  }
+
+  async #isDone(bounds: Bounds, signal: AbortSignal): Promise<boolean> {
+    const { storage } = this.#internals;
+    const { open, reached } = bounds;
+    if (reached.length > 0) await this.#cancelRest(reached, signal);
+    if (await storage.remaining({ signal }) > 0) return false;
+    if (open.length === 0) return true;
+    const found = await storage.load(open, { signal });
+    return found.every(({ live }) => live === undefined); // the next run of these is waited for
+  }
+
+  /** What was scheduled under keys that have run as often as they may would be waited for, and not run. */
+  async #cancelRest(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    const { storage } = this.#internals;
+    const targets: Target[] = [];
+    for (const { live } of await storage.load(keys, { signal })) {
+      // An automatic chain was not stopped by anybody: another worker may go on with it.
+      if (!live || live.state === "running" || live.background) continue;
+      targets.push({ key: live.key, generation: live.generation });
+    }
+    if (targets.length > 0) await storage.cancel(targets, { signal });
   }
 
   async #drain(
@@ -383,6 +516,9 @@ interface Parts {
   readonly scheduler: Scheduler;
   readonly renewer: Renewer;
   readonly reclaimer: Reclaimer;
+  readonly sweeper: Sweeper;
+  readonly heartbeat: Heartbeat;
+  readonly seeder?: Seeder;
 }
 
 function defaultName(): string {

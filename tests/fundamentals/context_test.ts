@@ -7,7 +7,7 @@
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
-import { Retry, task } from "../../mod.ts";
+import { Depends, Progress, Retry, task } from "../../mod.ts";
 import { onEveryStorage } from "../_harness.ts";
 
 const logged: LogRecord[] = [];
@@ -111,6 +111,88 @@ onEveryStorage("TaskContext", (test) => {
       { ...properties },
       { docket: docket.name, worker: "web-1", task: "greet", key: "k", attempt: 1, name: "Jane" },
     );
+  });
+
+  test("has a logger that tells the attempt, and knows nothing of the arguments", async (stage) => {
+    const docket = await stage.connect();
+    const connection = new Depends(({ log }) => log.info("connecting"));
+    const flaky = task(
+      "flaky",
+      { connection, retry: new Retry({ attempts: 2 }) },
+      ({ log, attempt }, _secret: string): void => {
+        log.info("working");
+        if (attempt === 1) throw new Error("whoops");
+      },
+    );
+
+    await docket.add(flaky, { key: "k" })("sesame");
+    await stage.finish(docket, { name: "web-1" });
+
+    const own = logged.filter(({ category }) => category[1] === "task");
+    deepEqual(
+      own.map(({ rawMessage, properties }) => [rawMessage, { ...properties }]),
+      [
+        "connecting",
+        "working",
+        "connecting",
+        "working",
+      ].map((message, index) => [
+        message,
+        {
+          docket: docket.name,
+          worker: "web-1",
+          task: "flaky",
+          key: "k",
+          attempt: index < 2 ? 1 : 2,
+        },
+      ]),
+    );
+  });
+
+  test("has progress and arguments, also taken off it", async (stage) => {
+    const docket = await stage.connect();
+    const look = task(
+      "look",
+      ({ progress, argument, ...rest }, id: number, _name?: string): unknown[] => {
+        progress.increment();
+        return [
+          progress instanceof Progress,
+          progress.current,
+          argument("id"),
+          argument("_name"),
+          id,
+          Object.keys(rest),
+        ];
+      },
+    );
+    const execution = await docket.add(look)(7);
+
+    await stage.finish(docket);
+
+    deepEqual(await execution.result(), [true, 1, 7, undefined, 7, []]);
+  });
+
+  test("has one progress for everything that a run asks", async (stage) => {
+    const docket = await stage.connect();
+    const seen = new Set<Progress>();
+    const nested = new Depends((context) => {
+      seen.add(context.progress);
+      return context.progress;
+    });
+    const outer = new Depends({ nested }, ({ nested, progress }) => {
+      seen.add(progress);
+      return nested === progress;
+    });
+    const look = task("look", { outer, nested }, (context): void => {
+      seen.add(context.progress).add(context.progress).add(context.nested);
+      equal(context.outer, true);
+    });
+    const execution = await docket.add(look)();
+
+    await stage.finish(docket);
+
+    await execution.result();
+    equal(seen.size, 1);
   });
 
   test("is not given to a plain function", async (stage) => {

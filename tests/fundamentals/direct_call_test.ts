@@ -18,6 +18,10 @@ import {
   Depends,
   Docket,
   ExponentialRetry,
+  logged,
+  Params,
+  Perpetual,
+  Progress,
   Retry,
   task,
   Timeout,
@@ -176,6 +180,94 @@ test("A dependency of a task called directly is told the same", async () => {
       error instanceof DependencyError &&
       (error.cause as Error).message.includes("poll.with({ docket })"),
   );
+});
+
+test("A task called directly has progress of its own, which nobody sees", async () => {
+  const seen: Progress[] = [];
+  const connection = new Depends(({ progress }) => {
+    progress.update({ total: 3, message: "connecting" });
+    return progress;
+  });
+  const count = task("count", { connection }, ({ progress, connection }): unknown => {
+    seen.push(progress);
+    progress.increment();
+    return [progress === connection, progress.snapshot];
+  });
+
+  const expected = [true, { current: 1, total: 3, message: "connecting" }];
+  deepEqual(await count(), expected);
+  deepEqual(await count(), expected);
+  equal(new Set(seen).size, 2);
+});
+
+test("A task called directly refuses bad progress as a worker would", async () => {
+  const count = task("count", ({ progress }): void => progress.update({ current: -1 }));
+
+  await rejects(count(), { name: "RangeError", message: /-1 for "current"/ });
+});
+
+test("Task.with() gives progress, also to dependencies", async () => {
+  const told: number[] = [];
+  const given = new Progress(({ current }) => told.push(current));
+  const connection = new Depends(({ progress }) => progress.increment());
+  const count = task("count", { connection }, ({ progress }): void => progress.increment(2));
+
+  await count.with({ progress: given })();
+
+  deepEqual(told, [1, 3]);
+});
+
+test("A task called directly has its arguments by name, also in dependencies", async () => {
+  const customer = new Depends(({ argument }) => `customer ${argument("customerId")}`);
+  const ship = task(
+    "ship",
+    { customer },
+    ({ customer, argument }, _customerId: number, locale = "en"): unknown[] => [
+      customer,
+      argument("locale"),
+      locale,
+    ],
+  );
+  const named = task(
+    "named",
+    { customer, params: new Params("customerId", logged("locale")) },
+    ({ customer, argument }, _id: number, _locale?: string): unknown[] => [
+      customer,
+      argument("locale"),
+    ],
+  );
+
+  deepEqual(await named(7, "fr"), ["customer 7", "fr"]);
+  deepEqual(await named(7), ["customer 7", undefined]);
+  await rejects(ship(7), (error: Error) => {
+    const cause = error.cause as Error;
+    equal(cause.name, "TypeError");
+    ok(cause.message.includes('"customerId" of "ship": its parameters are _customerId, locale'));
+    return true;
+  });
+});
+
+test("Task.with() gives arguments by name instead", async () => {
+  const look = task("look", ({ argument }, _id: number): unknown => argument("id"));
+
+  equal(await look.with({ argument: (name) => `the ${name}` })(7), "the id");
+});
+
+test("A task called directly that is perpetual runs once", async () => {
+  let runs = 0;
+  const tick = task(
+    "tick",
+    { perpetual: new Perpetual<[n: number]>({ every: "1s" }) },
+    ({ perpetual }, n: number): number => {
+      runs++;
+      perpetual.perpetuate(n + 1);
+      perpetual.after("1m");
+      return perpetual.every;
+    },
+  );
+
+  equal(await tick(1), 1_000);
+  equal(runs, 1);
 });
 
 test("Task.with() gives values instead of opening, for the named dependencies only", async () => {

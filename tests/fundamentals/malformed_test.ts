@@ -257,4 +257,24 @@ onRedis("Redis data that nobody of us wrote", (test) => {
       equal(await redis.zcard(`{${stage.name}}:due`), 0);
     });
   });
+
+  // 5: what is there for people to look at stops no worker
+  for (const name of ["strikes", "workers"]) {
+    test(`in the place of "${name}" keeps no task from running`, async (stage) => {
+      const docket = await stage.connect({ heartbeatInterval: 20 });
+      function good(): string {
+        return "alive";
+      }
+      await withRedis(stage, async (redis) => {
+        await redis.set(`{${stage.name}}:${name}`, "nonsense", "PX", 60_000);
+        stage.start(docket, { reconnectionDelay: 20 });
+
+        const executions = [await docket.add(good)(), await docket.add(good, { delay: 10 })()];
+
+        const results = executions.map((execution) => execution.result());
+        deepEqual(await stage.soon(Promise.all(results)), ["alive", "alive"]);
+        await redis.del(`{${stage.name}}:${name}`);
+      });
+    });
+  }
 });

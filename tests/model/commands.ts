@@ -34,7 +34,17 @@ export interface Wish {
 export type Token = "current" | "old" | "another's";
 
 export interface Outcome {
-  readonly kind: "completed" | "failed" | "cancelled" | "dead" | "retried" | "released" | "chain";
+  readonly kind:
+    | "completed"
+    | "failed"
+    | "cancelled"
+    | "dead"
+    | "retried"
+    | "released"
+    | "held"
+    | "stops"
+    | "chain"
+    | "skipped chain";
   readonly when: When;
   /** Whether a record is wanted. */
   readonly record: boolean;
@@ -51,7 +61,12 @@ export interface Settling extends Tokened {
 }
 
 export type Command =
-  | { readonly do: "schedule"; readonly wishes: readonly Wish[] }
+  | {
+    readonly do: "schedule";
+    readonly wishes: readonly Wish[];
+    /** Which strikes the caller has looked at. */
+    readonly strikes: "any" | "present" | "old";
+  }
   /** The same request once more; 0: the last one. */
   | { readonly do: "schedule again"; readonly ago: number }
   | {
@@ -94,6 +109,30 @@ export type Command =
     readonly twice: boolean;
   }
   | { readonly do: "promote"; readonly limit: number; readonly late: boolean }
+  | { readonly do: "seed"; readonly keys: readonly Key[]; readonly when: When }
+  /** The same seeds once more. */
+  | { readonly do: "seed again" }
+  | {
+    readonly do: "requeue";
+    readonly key: Key;
+    readonly which: "failed" | "dead" | "another";
+    readonly twice: boolean;
+  }
+  | { readonly do: "clear"; readonly twice: boolean }
+  | { readonly do: "report"; readonly leases: readonly Tokened[]; readonly message: boolean }
+  | {
+    readonly do: "strike";
+    readonly rule: number;
+    readonly struck: boolean;
+    readonly twice: boolean;
+  }
+  | { readonly do: "sweep" }
+  /** A stranger breaks something, and the docket is swept. */
+  | {
+    readonly do: "lose";
+    readonly what: "stream" | "group" | "consumer" | "due";
+    readonly place: Place;
+  }
   | { readonly do: "wait"; readonly place: Place; readonly want: number }
   | { readonly do: "advance" }
   /** A stranger moves the storage's pointer: what was read is shown again. */
@@ -130,9 +169,12 @@ const settling = fc.record<Settling>({
       "retried",
       "retried",
       "released",
-      "released",
+      "held",
+      "held",
+      "stops",
       "chain",
       "chain",
+      "skipped chain",
     ),
     when,
     record: fc.boolean(),
@@ -155,7 +197,13 @@ function command<const Name extends Command["do"]>(
 }
 
 const anyCommand = fc.oneof(
-  { weight: 10, arbitrary: command("schedule", { wishes: some(wish, 1) }) },
+  {
+    weight: 10,
+    arbitrary: command("schedule", {
+      wishes: some(wish, 1),
+      strikes: fc.constantFrom("any", "present", "present", "present", "old"),
+    }),
+  },
   { weight: 3, arbitrary: command("schedule again", { ago: fc.constantFrom(0, 0, 1, 2) }) },
   {
     weight: 3,
@@ -205,6 +253,40 @@ const anyCommand = fc.oneof(
     }),
   },
   { weight: 5, arbitrary: command("promote", { limit: fc.integer({ min: 1, max: 3 }), late }) },
+  { weight: 3, arbitrary: command("seed", { keys: some(key, 1), when }) },
+  { weight: 1, arbitrary: command("seed again", {}) },
+  {
+    weight: 2,
+    arbitrary: command("requeue", {
+      key,
+      which: fc.constantFrom("failed", "failed", "dead", "dead", "another"),
+      twice: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: command("clear", { twice: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: command("report", {
+      leases: some(fc.record({ key, token }), 1),
+      message: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: command("strike", {
+      rule: fc.integer({ min: 1, max: 2 }),
+      struck: fc.boolean(),
+      twice: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: command("sweep", {}) },
+  {
+    weight: 2,
+    arbitrary: command("lose", {
+      what: fc.constantFrom("stream", "group", "consumer", "due"),
+      place,
+    }),
+  },
   { weight: 2, arbitrary: command("wait", { place, want: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 1, arbitrary: command("advance", {}) },
   { weight: 1, arbitrary: command("stray", {}) },
@@ -222,8 +304,12 @@ export const commands: fc.Arbitrary<Command[]> = fc.array(anyCommand, {
 /** A command in words. */
 export function describe(command: Command): string {
   switch (command.do) {
-    case "schedule":
-      return list(command.wishes.map(({ mode, key, when }) => `${mode} ${key} ${when}`));
+    case "schedule": {
+      const wishes = list(command.wishes.map(({ mode, key, when }) => `${mode} ${key} ${when}`));
+      return command.strikes === "any"
+        ? wishes
+        : `${wishes}, knowing the ${command.strikes} strikes`;
+    }
     case "schedule again":
       return `schedule the same again (${command.ago} requests ago)`;
     case "cancel":
@@ -259,6 +345,28 @@ export function describe(command: Command): string {
       return `${command.late ? "later " : ""}promote ${command.limit}`;
     case "wait":
       return `consumer ${command.place} waits for ${command.want}`;
+    case "seed":
+      return `seed ${list(command.keys)} ${command.when}`;
+    case "seed again":
+      return "the same seeds again";
+    case "requeue":
+      return `requeue ${command.key} (${command.which})${command.twice ? " twice" : ""}`;
+    case "clear":
+      return `clear${command.twice ? " twice" : ""}`;
+    case "report": {
+      const leases = command.leases.map(({ key, token }) => `${key} under its ${token} token`);
+      return `report ${list(leases)}${command.message ? " with a message" : ""}`;
+    }
+    case "strike": {
+      const { rule, struck, twice } = command;
+      return `${struck ? "strike" : "restore"} rule ${rule}${twice ? " twice" : ""}`;
+    }
+    case "sweep":
+      return "sweep";
+    case "lose":
+      return command.what === "consumer"
+        ? `a stranger deletes consumer ${command.place}; sweep`
+        : `a stranger destroys the ${command.what}; sweep`;
     case "advance":
       return "time passes";
     case "stray":
@@ -271,8 +379,8 @@ export function describe(command: Command): string {
 
 function inWords({ kind, when, record }: Outcome): string {
   const kept = record ? "" : " without record";
-  if (kind === "retried" || kind === "released") return `${kind} ${when}`;
-  return kind === "chain" ? `chain ${when}${kept}` : `${kind}${kept}`;
+  if (kind === "retried" || kind === "released" || kind === "held") return `${kind} ${when}`;
+  return kind.endsWith("chain") ? `${kind} ${when}${kept}` : `${kind}${kept}`;
 }
 
 function list(items: readonly string[]): string {

@@ -11,9 +11,13 @@
 import type {
   Call,
   Commit,
+  Counts,
   Lease,
   Reclaim,
   Renewal,
+  Report,
+  Requeue,
+  Seed,
   Step,
   Target,
 } from "../../src/storage/contract.ts";
@@ -29,6 +33,7 @@ import {
   type Seen,
   type Task,
   view,
+  viewWithoutProgress,
 } from "./task.ts";
 
 /** All that a docket is. */
@@ -36,6 +41,10 @@ export class Model {
   readonly #tasks = new Map<string, Task>();
   readonly #ended = new Map<string, Ended>();
   readonly #dead = new Map<string, Ended>();
+  readonly #failed = new Set<string>();
+  readonly #automatic = new Map<string, boolean>();
+  readonly #rules = new Set<string>();
+  #version = "";
   #places = 0;
 
   // ── What can be seen ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -55,6 +64,41 @@ export class Model {
     return this.#tasks.size;
   }
 
+  get remaining(): number {
+    return [...this.#tasks.values()].filter(({ background }) => !background).length;
+  }
+
+  get counts(): Counts {
+    const tasks = [...this.#tasks.values()];
+    const inState = (state: Task["state"]) => tasks.filter((task) => task.state === state).length;
+    return {
+      scheduled: inState("scheduled"),
+      queued: inState("queued"),
+      running: inState("running"),
+      waiting: tasks.filter(({ deferred }) => deferred).length,
+      dead: this.#dead.size,
+    };
+  }
+
+  /** The keys of what failed, or is parked. */
+  parked(which: "failed" | "dead"): string[] {
+    return which === "failed" ? [...this.#failed] : [...this.#dead.keys()];
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  get rules(): string[] {
+    return [...this.#rules];
+  }
+
+  /** Which generation of a key failed, or is parked. */
+  lost(key: string, which: "failed" | "dead"): string | undefined {
+    if (which === "dead") return this.#dead.get(key)?.generation;
+    return this.#failed.has(key) ? this.#ended.get(key)?.generation : undefined;
+  }
+
   token(key: string): string | undefined {
     return this.#tasks.get(key)?.run?.token;
   }
@@ -70,7 +114,10 @@ export class Model {
 
   // ── The verbs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  schedule(calls: readonly Call[], now: Span, seen: Seen): Expected[] {
+  schedule(calls: readonly Call[], strikes: string | undefined, now: Span, seen: Seen): Expected[] {
+    if (strikes !== undefined && strikes !== this.#version) {
+      return calls.map(() => ({ kind: "outdated" }));
+    }
     // Of several calls for one key only the last leaves a trace. Where it is recognised, all were sent before.
     const sent = calls.map((call) => this.#recognise(call));
     return calls.map((call, i) => {
@@ -79,7 +126,7 @@ export class Model {
       if (sent[i] || later.kind !== "deferred") return { kind: "scheduled" };
       // A replacement that still waits: what runs now ran then, too.
       if (call.mode === "replace") return { kind: "deferred" };
-      return { kind: "exists", live: view(call.key, this.#tasks.get(call.key)!) };
+      return { kind: "exists", live: viewWithoutProgress(call.key, this.#tasks.get(call.key)!) };
     });
   }
 
@@ -88,6 +135,7 @@ export class Model {
       const task = this.#tasks.get(key);
       const any = generation === undefined;
       if (task && (any || task.generation === generation)) {
+        if (this.#automatic.has(key)) this.#automatic.set(key, false);
         if (!task.run) {
           this.#end(key, task, "cancelled", "", "cancelled");
           return "cancelled";
@@ -102,6 +150,84 @@ export class Model {
     });
   }
 
+  seed(seeds: readonly Seed[], now: Span, seen: Seen): string[] {
+    return seeds.map(({ key, generation, body, due }) => {
+      const task = this.#tasks.get(key);
+      if (this.#recognise({ key, generation })) return "seeded";
+      const known = this.#automatic.has(key);
+      if (task && (!task.cancelled || !known)) this.#automatic.set(key, true);
+      if (task) return "live";
+      if (this.#dead.has(key)) return "parked";
+      if (this.#automatic.get(key) === false) return "stopped";
+      this.#automatic.set(key, true);
+      this.#admit(key, { generation, body, ...instant(due, now) }, now, seen, isAfter(due));
+      return "seeded";
+    });
+  }
+
+  requeue(requests: readonly Requeue[], now: Span, seen: Seen): Expected[] {
+    return requests.map(({ key, generation, as }) => {
+      const task = this.#tasks.get(key);
+      if (this.#recognise({ key, generation: as })) return { kind: "scheduled" };
+      if (task) return { kind: "exists", live: viewWithoutProgress(key, task) };
+      const record = [this.#ended.get(key), this.#dead.get(key)]
+        .find((ended) => ended?.generation === generation && ended.body !== undefined);
+      if (record?.body === undefined) return { kind: "gone" };
+      if (this.#dead.get(key)?.generation === generation) this.#dead.delete(key);
+      if (this.#ended.get(key)?.generation === generation) this.#failed.delete(key);
+      this.#admit(key, { generation: as, body: record.body }, now, seen);
+      return { kind: "scheduled" };
+    });
+  }
+
+  clear(): number {
+    let count = 0;
+    for (const [key, task] of [...this.#tasks]) {
+      if (task.run && !task.deferred) continue;
+      count++;
+      if (task.run) this.#drop(key, task, "cleared");
+      else this.#end(key, task, "cancelled", "", "cleared");
+    }
+    return count;
+  }
+
+  report(reports: readonly Report[]): void {
+    for (const { key, token, progress } of reports) {
+      const run = this.#tasks.get(key)?.run;
+      if (run?.token === token) run.progress = progress;
+    }
+  }
+
+  strike(rule: string, struck: boolean, request: string): boolean {
+    if (this.#version === request) return true;
+    if (this.#rules.has(rule) === struck) return false;
+    if (struck) this.#rules.add(rule);
+    else this.#rules.delete(rule);
+    this.#version = request;
+    return true;
+  }
+
+  /**
+   * Whoever held tasks holds them no longer, all of them or one consumer: they are queued again, in any order, unless they
+   * were to be cancelled or replaced.
+   */
+  lose(now: Span, seen: Seen, consumer?: string): void {
+    const before = this.#places;
+    for (const [key, task] of [...this.#tasks]) {
+      if (task.state === "scheduled") continue;
+      if (consumer !== undefined && task.holder !== consumer) continue;
+      const { cancelled, deferred } = task;
+      if (task.run && (cancelled || deferred)) {
+        this.#end(key, task, "cancelled", "", cancelled ? "cancelled" : "replaced");
+        if (deferred) this.#admit(key, deferred, now, seen);
+        continue;
+      }
+      Object.assign(task, { run: undefined, holder: undefined, astray: false, state: "queued" });
+      task.place = ++this.#places;
+    }
+    this.#level(before);
+  }
+
   /** Settles, then takes what nobody has, first come, first served. */
   step(step: Step, now: Span, seen: Seen): Expected {
     const committed = this.#settle(step.commits, now, seen);
@@ -113,7 +239,7 @@ export class Model {
     const claims = unread.slice(0, step.want).map(([key, task]) => {
       Object.assign(task, { holder: step.consumer, touched: now, astray: false });
       if (!task.run) return this.#take(key, task, step, now, seen);
-      if (task.run.consumer === step.consumer) return view(key, task);
+      if (task.run.consumer === step.consumer) return viewWithoutProgress(key, task);
     });
     return { committed, claims: claims.filter((claim) => claim !== undefined) };
   }
@@ -136,7 +262,9 @@ export class Model {
       task.touched = { from: task.touched.from, to: now.to }; // looking may renew the lease, or not
       if (!sure(key) && !brought.has(key) && !gone(seen(key), task)) continue;
       if (task.run && task.run.consumer !== step.consumer) continue;
-      const claim = task.run ? view(key, task) : this.#take(key, task, step, now, seen);
+      const claim = task.run
+        ? viewWithoutProgress(key, task)
+        : this.#take(key, task, step, now, seen);
       if (claim) claims.push(claim);
     }
     return { committed, claims };
@@ -154,7 +282,8 @@ export class Model {
       const { token } = task.run;
       const among = (leases: readonly Lease[]) =>
         leases.some((lease) => lease.key === key && lease.token === token);
-      if (among(told) || task.holder === consumer && among(first)) claims.push(view(key, task));
+      if (!among(told) && !(task.holder === consumer && among(first))) continue;
+      claims.push(viewWithoutProgress(key, task));
     }
     return claims;
   }
@@ -202,7 +331,7 @@ export class Model {
       if (!(surely && everything) && !(perhaps && changed)) continue;
       const own = task.run?.consumer === consumer;
       const step = { consumer, token, maxDeliveries };
-      const claim = own ? view(key, task) : this.#take(key, task, step, now, seen);
+      const claim = own ? viewWithoutProgress(key, task) : this.#take(key, task, step, now, seen);
       Object.assign(task, { holder: consumer, touched: now });
       if (claim) claims.push(claim);
     }
@@ -236,6 +365,7 @@ export class Model {
     moved.sort((a, b) => dueAt(a) - dueAt(b));
     for (const [i, task] of moved.entries()) {
       task.state = "queued";
+      task.background = false;
       const same = i > 0 && dueAt(task) === dueAt(moved[i - 1]);
       task.place = same ? this.#places : ++this.#places;
     }
@@ -249,7 +379,7 @@ export class Model {
 
   // ── Scheduling ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #recognise({ key, generation }: Call): Expected | undefined {
+  #recognise({ key, generation }: Pick<Call, "key" | "generation">): Expected | undefined {
     const task = this.#tasks.get(key);
     if (task?.generation === generation) return { kind: "scheduled" };
     if (task?.deferred?.generation === generation) return { kind: "deferred" };
@@ -261,7 +391,7 @@ export class Model {
     const before = this.#recognise(call);
     if (before) return before;
     const task = this.#tasks.get(key);
-    if (task && mode === "add") return { kind: "exists", live: view(key, task) };
+    if (task && mode === "add") return { kind: "exists", live: viewWithoutProgress(key, task) };
     const fresh = { generation, body, ...instant(call.due, now) };
     if (task?.run) {
       this.#drop(key, task, "replaced");
@@ -273,20 +403,35 @@ export class Model {
     return { kind: "scheduled" };
   }
 
-  #admit(key: string, fresh: Generation, now: Span, seen: Seen, later?: boolean): void {
-    const counts = { attempt: 1, deliveries: 0, cancelled: false, astray: false };
+  #admit(
+    key: string,
+    fresh: Generation,
+    now: Span,
+    seen: Seen,
+    later?: boolean,
+    background = false,
+  ): void {
+    const counts = { attempt: 1, deliveries: 0, cancelled: false, astray: false, background };
     const task: Task = { ...fresh, ...counts, state: "queued", place: 0, touched: now };
     this.#tasks.set(key, task);
-    this.#place(key, task, now, seen, later);
+    this.#place(key, task, now, seen, later, background);
   }
 
   /** Queues a task, or keeps it for later: surely when its delay begins now. */
-  #place(key: string, task: Task, now: Span, seen: Seen, later = false): void {
+  #place(
+    key: string,
+    task: Task,
+    now: Span,
+    seen: Seen,
+    later = false,
+    background = false,
+  ): void {
     const { live } = seen(key);
     const waits = live?.generation === task.generation && live.state === "scheduled";
     const past = isPast(task, now);
     Object.assign(task, { run: undefined, holder: undefined, astray: false });
     task.state = later || past === false || past === undefined && waits ? "scheduled" : "queued";
+    task.background = background && task.state === "scheduled";
     task.place = ++this.#places;
   }
 
@@ -316,7 +461,7 @@ export class Model {
       task.holder = consumer;
       task.run = { token, consumer, startedAt: new Moment() };
       task.touched = now;
-      return view(key, task);
+      return viewWithoutProgress(key, task);
     }
     if (task.deferred) this.#admit(key, task.deferred, now, seen);
   }
@@ -347,21 +492,28 @@ export class Model {
         if (settlement.kind === "retried") {
           Object.assign(task, { deliveries: 0, attempt: task.attempt + 1 });
         } else task.deliveries--;
+        const held = settlement.kind === "released" && settlement.held;
+        task.heldSince = held ? task.heldSince ?? new Moment() : undefined;
         Object.assign(task, instant(settlement.due, now));
-        this.#place(key, task, now, seen, isAfter(settlement.due));
+        this.#place(key, task, now, seen, isAfter(settlement.due), held);
         return true;
       }
     } else {
-      const text = "ttl" in settlement && settlement.ttl === 0 ? "" : settlement.text;
+      const kept = !("ttl" in settlement) || settlement.ttl > 0;
+      const text = kept ? settlement.text : "";
       const chain = settlement.kind === "succeeded";
       if (chain && cancelled) this.#end(key, task, "cancelled", text, "cancelled");
-      else if (chain) this.#end(key, task, settlement.state, text);
+      else if (chain) this.#end(key, task, settlement.state, text, settlement.reason, kept);
       else if (settlement.kind === "cancelled") {
         this.#end(key, task, "cancelled", text, settlement.reason);
-      } else this.#end(key, task, settlement.kind, text);
+      } else this.#end(key, task, settlement.kind, text, undefined, kept);
+      if ("stops" in settlement && settlement.stops && this.#automatic.has(key)) {
+        this.#automatic.set(key, false);
+      }
       if (chain && !cancelled && !deferred) {
         const { generation, body, due } = settlement;
-        this.#admit(key, { generation, body, ...instant(due, now) }, now, seen, isAfter(due));
+        const next = { generation, body, ...instant(due, now) };
+        this.#admit(key, next, now, seen, isAfter(due), true);
       }
     }
     if (deferred) this.#admit(key, deferred, now, seen);
@@ -370,14 +522,18 @@ export class Model {
 
   #end(
     key: string,
-    { generation }: Generation,
+    { generation, body }: Generation,
     state: Ended["state"],
     text: Ended["text"],
     reason?: Ended["reason"],
+    kept = true,
   ): void {
     const ended = { generation, state, text, reason, endedAt: new Moment() };
-    this.#ended.set(key, ended);
-    if (state === "dead") this.#dead.set(key, ended);
+    const again = state === "failed" && kept; // what it takes to run it again
+    this.#ended.set(key, again ? { ...ended, body } : ended);
+    if (again) this.#failed.add(key);
+    else this.#failed.delete(key);
+    if (state === "dead") this.#dead.set(key, { ...ended, body });
     if (this.#tasks.get(key)?.generation === generation) this.#tasks.delete(key);
   }
 

@@ -50,6 +50,15 @@ test("Storage does what the model does, whatever comes in whatever order (redis)
       clock: () => performance.now(),
       stray: () =>
         stranger.xgroup("SETID", `{${docket}}:stream`, "workers", "0").then(ignore, ignore),
+      async lose(what, consumer) {
+        const stream = `{${docket}}:stream`;
+        if (what === "stream") await stranger.del(stream);
+        if (what === "group") await stranger.xgroup("DESTROY", stream, "workers").catch(ignore);
+        if (what === "consumer") {
+          await stranger.xgroup("DELCONSUMER", stream, "workers", consumer).catch(ignore);
+        }
+        if (what === "due") await stranger.del(`{${docket}}:due`, `{${docket}}:background`);
+      },
       blur: 2, // Redis counts whole milliseconds
       advance: (ms) => sleep(systemClock, ms),
       check: () => assertNoLeaks(redis.url, docket), // invariant 80
@@ -75,5 +84,5 @@ async function explore(numRuns: number, ground: () => Promise<Ground>): Promise<
   throw failure;
 }
 
-/** Without a stream there is no pointer yet. */
+/** Without a stream there is no pointer yet, and no group. */
 function ignore(): void {}

@@ -15,9 +15,12 @@ import {
   NEW,
   OWN,
   type Reclaim,
+  type Report,
+  type Seed,
   type Settlement,
   type Step,
   type Storage,
+  type Survey,
 } from "../../src/storage/contract.ts";
 import {
   type Command,
@@ -48,6 +51,8 @@ export interface Ground {
   readonly blur: number;
   /** Shows all that was read to whoever reads next, if the storage has such a pointer. */
   stray?(): Promise<void>;
+  /** Breaks something, as a stranger would, if there is something to break. */
+  lose?(what: "stream" | "group" | "consumer" | "due", consumer: string): Promise<void>;
   /** Lets time pass. */
   advance(ms: number): Promise<void>;
   /** Throws when anything is left behind. All tasks have ended, all consumers are retired, both handles are closed. */
@@ -94,7 +99,8 @@ class Game implements AsyncDisposable {
   readonly #model = new Model();
   readonly #consumers = new Map<Place, Consumer>();
   readonly #names: string[] = [];
-  readonly #requests: Call[][] = [];
+  readonly #requests: (readonly [calls: Call[], strikes: string | undefined])[] = [];
+  #seeds: readonly Seed[] = [];
   /** Per key, newest last. */
   readonly #tokens = new Map<string, string[]>();
   readonly #generations = new Map<string, string[]>();
@@ -154,11 +160,41 @@ class Game implements AsyncDisposable {
           generation: this.#generation(wish.key),
           body: this.#text(),
         }));
-        this.#requests.unshift(calls);
-        return await this.#schedule(calls);
+        const { version } = this.#model;
+        const { strikes } = command;
+        const known = strikes === "any" ? undefined : strikes === "old" ? "old" : version;
+        this.#requests.unshift([calls, known]);
+        return await this.#schedule(calls, known);
       }
       case "schedule again":
-        return await this.#schedule(this.#requests[command.ago]);
+        return await this.#schedule(...this.#requests[command.ago] ?? [undefined, undefined]);
+      case "seed":
+        this.#seeds = command.keys.map((key) => {
+          const generation = this.#generation(key);
+          return { key, generation, due: due(command.when), body: this.#text() };
+        });
+        return await this.#seed();
+      case "seed again":
+        return this.#seeds.length === 0 ? "nothing was seeded yet" : await this.#seed();
+      case "requeue":
+        return await this.#requeue(command);
+      case "clear":
+        return await this.#clear(command);
+      case "report":
+        return await this.#report(command);
+      case "strike":
+        return await this.#strike(command);
+      case "sweep":
+        return await this.#sweep();
+      case "lose": {
+        const { name } = this.#consumer(command.place);
+        if (!this.#ground.lose) return "there is nothing to lose";
+        await this.#ground.lose(command.what, name);
+        return await this.#sweep((now, seen) => {
+          if (command.what === "consumer") this.#model.lose(now, seen, name);
+          else if (command.what !== "due") this.#model.lose(now, seen);
+        });
+      }
       case "cancel":
         return await this.#cancel(command);
       case "step":
@@ -207,13 +243,96 @@ class Game implements AsyncDisposable {
 
   // ── Requests ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #schedule(calls: readonly Call[] | undefined): Promise<string> {
+  async #schedule(
+    calls: readonly Call[] | undefined,
+    strikes: string | undefined,
+  ): Promise<string> {
     if (!calls) return "nothing was scheduled yet";
-    const verdicts = await this.#ground.storages[0].schedule(calls);
+    const verdicts = await this.#ground.storages[0].schedule(calls, { strikes });
     const { now, seen } = await this.#look();
-    match("verdicts", this.#model.schedule(calls, now, seen), verdicts);
+    match("verdicts", this.#model.schedule(calls, strikes, now, seen), verdicts);
     this.#compare(seen);
     return verdicts.map(({ kind }) => kind).join(", ");
+  }
+
+  async #seed(): Promise<string> {
+    const seedings = await this.#ground.storages[1].seed(this.#seeds);
+    const { now, seen } = await this.#look();
+    match("seedings", this.#model.seed(this.#seeds, now, seen), seedings);
+    this.#compare(seen);
+    return seedings.join(", ");
+  }
+
+  async #requeue(
+    { key, which, twice }: Extract<Command, { do: "requeue" }>,
+  ): Promise<string> {
+    const lost = which === "another" ? undefined : this.#model.lost(key, which);
+    const request = { key, generation: lost ?? id("g", 0), as: this.#generation(key) };
+    if (twice) await this.#ground.storages[0].requeue([request]);
+    const answers = await this.#ground.storages[0].requeue([request]);
+    const { now, seen } = await this.#look();
+    match("answers", this.#model.requeue([request], now, seen), answers);
+    this.#compare(seen);
+    return answers.map(({ kind }) => kind).join(", ");
+  }
+
+  async #clear({ twice }: Extract<Command, { do: "clear" }>): Promise<string> {
+    const request = id("c", ++this.#ids);
+    if (twice) await this.#ground.storages[1].clear(request, "");
+    const { cleared, cursor } = await this.#ground.storages[1].clear(request, "");
+    const { seen } = await this.#look();
+    match("cleared", this.#model.clear(), cleared);
+    match("cursor", "", cursor);
+    this.#compare(seen);
+    return `${cleared}`;
+  }
+
+  async #report({ leases, message }: Extract<Command, { do: "report" }>): Promise<string> {
+    const reports = leases.map((lease): Report => {
+      const progress = { current: ++this.#ids, total: 0.5 };
+      return {
+        ...this.#lease(lease),
+        progress: message ? { ...progress, message: this.#text() } : progress,
+      };
+    });
+    await this.#ground.storages[0].report(reports);
+    const { seen } = await this.#look();
+    this.#model.report(reports);
+    this.#compare(seen);
+    return "";
+  }
+
+  async #strike(
+    { rule, struck, twice }: Extract<Command, { do: "strike" }>,
+  ): Promise<string> {
+    const [storage, other] = this.#ground.storages;
+    const request = id("v", ++this.#ids);
+    const text = `rule ${rule}|\n`;
+    const first = twice ? await storage.strike(text, struck, request) : undefined;
+    const changed = await storage.strike(text, struck, request);
+    match("changed", this.#model.strike(text, struck, request), changed);
+    if (twice) match("changed the first time", changed, first);
+    const { version, rules } = await other.strikes();
+    match("version", this.#model.version, version);
+    match("rules", this.#model.rules.sort().join(), rules.toSorted().join());
+    return `${changed}`;
+  }
+
+  /** A whole pass over everything, which ends after a call that finds nothing at the end of it. */
+  async #sweep(lose?: (now: Span, seen: (key: string) => Found) => void): Promise<string> {
+    const [storage] = this.#ground.storages;
+    let repaired = 0;
+    for (let calls = 0, calm = 0; calm < 2; calls++) {
+      if (calls > 50) throw new Disagreement("sweep() finds no end");
+      const swept = await storage.sweep({ limit: 100, pause: 0, silence: LONG });
+      match("retired", 0, swept.retired);
+      repaired += swept.repaired;
+      calm = swept.repaired === 0 ? calm + 1 : 0;
+    }
+    const { now, seen } = await this.#look();
+    lose?.(now, seen);
+    this.#compare(seen);
+    return `${repaired} repaired`;
   }
 
   async #cancel({ targets }: Extract<Command, { do: "cancel" }>): Promise<string> {
@@ -256,6 +375,7 @@ class Game implements AsyncDisposable {
       ? this.#model.step(step, now, seen)
       : this.#model.own(step, sure, keysOf(reply.claims), now, seen);
     match("committed", expected.committed, reply.committed);
+    match("strikes", this.#model.version, reply.strikes);
     this.#take(expected.claims as Claim[], reply.claims);
     if (from === NEW && step.want > 0 && !reply.more) {
       match("tasks that are ready, and no more are said to be,", 0, this.#model.ready(0).count);
@@ -386,17 +506,43 @@ class Game implements AsyncDisposable {
   async #look(): Promise<{ now: Span; seen: (key: string) => Found }> {
     const { clock, blur, storages: [storage] } = this.#ground;
     const now = { from: this.#since - blur, to: clock() + blur };
-    const [all, count] = await Promise.all([storage.load(KEYS), storage.count()]);
-    this.#count = count;
+    const [all, count, remaining, survey, failed, dead] = await Promise.all([
+      storage.load(KEYS),
+      storage.count(),
+      storage.remaining(),
+      storage.survey(10),
+      storage.parked("failed", 10),
+      storage.parked("dead", 10),
+    ]);
+    this.#others = { count, remaining, survey, failed, dead };
     const found = new Map<string, Found>(KEYS.map((key, i) => [key, all[i]]));
     return { now, seen: (key) => found.get(key)! };
   }
 
-  #count = 0;
+  #others?: {
+    readonly count: number;
+    readonly remaining: number;
+    readonly survey: Survey;
+    readonly failed: readonly { readonly key: string }[];
+    readonly dead: readonly { readonly key: string }[];
+  };
 
   #compare(seen: (key: string) => Found): void {
     for (const key of KEYS) match(`load(${key})`, this.#model.found(key), seen(key));
-    match("count()", this.#model.count, this.#count);
+    const { count, remaining, survey, failed, dead } = this.#others!;
+    match("count()", this.#model.count, count);
+    match("remaining()", this.#model.remaining, remaining);
+    match("survey().counts", this.#model.counts, survey.counts);
+    for (const state of ["scheduled", "queued", "running"] as const) {
+      for (const task of survey[state]) {
+        match(`survey().${state}.${task.key}`, this.#model.found(task.key).live, task);
+      }
+      match(`survey().${state}.length`, survey.counts[state], survey[state].length);
+    }
+    for (const [which, parked] of Object.entries({ failed, dead })) {
+      const keys = this.#model.parked(which as "failed" | "dead");
+      match(`parked("${which}")`, keys.sort().join(), [...keysOf(parked)].sort().join());
+    }
   }
 
   /** In which order claims come is not compared; that the right ones come is. */
@@ -452,6 +598,8 @@ class Game implements AsyncDisposable {
       case "completed":
       case "failed":
         return { kind, text, ttl };
+      case "stops":
+        return { kind: record ? "completed" : "failed", text, ttl, stops: true };
       case "cancelled":
         return { kind, text, ttl, reason: "struck" };
       case "dead":
@@ -459,8 +607,14 @@ class Game implements AsyncDisposable {
       case "retried":
       case "released":
         return { kind, due: due(when) };
-      case "chain": {
+      case "held":
+        return { kind: "released", due: due(when), held: true };
+      case "chain":
+      case "skipped chain": {
         const next = { generation: this.#generation(key), due: due(when), body: this.#text() };
+        if (kind === "skipped chain") {
+          return { kind: "succeeded", state: "cancelled", reason: "struck", text, ttl, ...next };
+        }
         const state = record ? "completed" : "failed";
         return { kind: "succeeded", state, text, ttl, ...next };
       }
@@ -509,7 +663,7 @@ function due(when: When): Due {
   }
 }
 
-function keysOf(claims: readonly Lease[]): ReadonlySet<string> {
+function keysOf(claims: readonly { readonly key: string }[]): ReadonlySet<string> {
   return new Set(claims.map(({ key }) => key));
 }
 

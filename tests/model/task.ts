@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Due, EndedTask, Found } from "../../src/storage/contract.ts";
+import type { Due, EndedTask, Found, Progress } from "../../src/storage/contract.ts";
 import { type Expected, Moment, type Span, type Told } from "./match.ts";
 
 /** One accepted schedule. */
@@ -21,6 +21,7 @@ export interface Run {
   readonly token: string;
   readonly consumer: string;
   readonly startedAt: Moment;
+  progress?: Progress;
 }
 
 /** A live task. Running: it has a run. */
@@ -29,6 +30,9 @@ export interface Task extends Generation {
   attempt: number;
   deliveries: number;
   cancelled: boolean;
+  /** Nobody waits for it while it is scheduled. */
+  background: boolean;
+  heldSince?: Moment;
   due?: Moment;
   dueIn?: Span;
   /** Of two queued tasks, the one with the smaller place goes first. */
@@ -51,8 +55,15 @@ export type Seen = (key: string) => Found;
 
 /** What everybody can see of it. */
 export function view(key: string, task: Task): Expected {
-  const { generation, body, state, attempt, deliveries, cancelled, due, run } = task;
-  return { key, generation, body, state, attempt, deliveries, cancelled, due, ...run };
+  const { generation, body, state, attempt, deliveries, cancelled, due, heldSince, run } = task;
+  const background = task.background || undefined;
+  const seen = { key, generation, body, state, attempt, deliveries, cancelled, due, background };
+  return { ...seen, heldSince, ...run };
+}
+
+/** What is told of a task where progress is not. */
+export function viewWithoutProgress(key: string, task: Task): Expected {
+  return { ...view(key, task), progress: undefined };
 }
 
 /** Whether the task ended while a verb worked. */

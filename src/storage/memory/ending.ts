@@ -9,7 +9,11 @@ import { DEAD_RECORD_TTL, type Due, type EndedTask, type Settlement } from "../c
 import type { Task } from "./task.ts";
 
 /** How a run ends. */
-export type Ending = Pick<EndedTask, "state" | "text" | "reason"> & { readonly ttl: Millis };
+export type Ending = Pick<EndedTask, "state" | "text" | "reason"> & {
+  readonly ttl: Millis;
+  /** Its chain ends with it, on purpose. */
+  readonly stops?: boolean;
+};
 
 /** What takes the place of a run that ended. */
 export interface Successor {
@@ -30,8 +34,8 @@ export function endingOf(
   switch (settlement.kind) {
     case "completed":
     case "failed": {
-      const { kind, text, ttl } = settlement;
-      return { state: kind, text, ttl };
+      const { kind, text, ttl, stops } = settlement;
+      return { state: kind, text, ttl, stops };
     }
     case "cancelled": {
       const { text, reason, ttl } = settlement;
@@ -40,10 +44,10 @@ export function endingOf(
     case "dead":
       return { state: "dead", text: settlement.text, ttl: DEAD_RECORD_TTL };
     case "succeeded": {
-      const { state, text, ttl } = settlement;
+      const { state, text, reason, ttl } = settlement;
       return cancelled
         ? { state: "cancelled", text, reason: "cancelled", ttl }
-        : { state, text, ttl };
+        : { state, text, reason, ttl };
     }
     case "retried":
     case "released": {

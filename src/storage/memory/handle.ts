@@ -10,17 +10,28 @@ import { redactUrl } from "../../base/redact.ts";
 import {
   type Call,
   type Change,
+  type EndedTask,
   type Found,
   type Lease,
   NEW,
   type Notice,
+  type Presence,
   type Promotion,
   type Reclaim,
   type ReclaimReply,
   type Renewal,
+  type Report,
+  type Requeue,
+  type Requeued,
+  type Scheduling,
+  type Seed,
+  type Seeding,
   type Step,
   type StepReply,
   type Storage,
+  type Survey,
+  type Sweep,
+  type Swept,
   type Target,
   type Verdict,
   type Waiting,
@@ -41,8 +52,27 @@ export class MemoryStorage implements Storage {
     this.#recordTtl = recordTtl;
   }
 
-  schedule(calls: readonly Call[], options?: Waiting): Promise<readonly Verdict[]> {
-    return this.#do(options, (memory) => memory.schedule(calls, this.#recordTtl));
+  schedule(calls: readonly Call[], options?: Scheduling): Promise<readonly Verdict[]> {
+    return this.#do(
+      options,
+      (memory) => memory.schedule(calls, this.#recordTtl, options?.strikes),
+    );
+  }
+
+  seed(seeds: readonly Seed[], options?: Waiting): Promise<readonly Seeding[]> {
+    return this.#do(options, (memory) => memory.seed(seeds));
+  }
+
+  requeue(requests: readonly Requeue[], options?: Waiting): Promise<readonly Requeued[]> {
+    return this.#do(options, (memory) => memory.requeue(requests));
+  }
+
+  clear(
+    request: string,
+    _cursor: string, // one call does it all
+    options?: Waiting,
+  ): Promise<{ readonly cleared: number; readonly cursor: string }> {
+    return this.#do(options, (memory) => memory.clear(request, this.#recordTtl));
   }
 
   cancel(
@@ -52,12 +82,31 @@ export class MemoryStorage implements Storage {
     return this.#do(options, (memory) => memory.cancel(targets, this.#recordTtl));
   }
 
-  load(keys: readonly string[], options?: Waiting): Promise<readonly Found[]> {
-    return this.#do(options, (memory) => memory.load(keys));
+  load(
+    keys: readonly string[],
+    options?: Waiting & { readonly mark?: string },
+  ): Promise<readonly Found[]> {
+    return this.#do(options, (memory) => memory.load(keys, options?.mark));
   }
 
   count(options?: Waiting): Promise<number> {
     return this.#do(options, (memory) => memory.count());
+  }
+
+  remaining(options?: Waiting): Promise<number> {
+    return this.#do(options, (memory) => memory.remaining());
+  }
+
+  survey(limit: number, options?: Waiting): Promise<Survey> {
+    return this.#do(options, (memory) => memory.survey(limit));
+  }
+
+  parked(
+    which: "failed" | "dead",
+    limit: number,
+    options?: Waiting,
+  ): Promise<readonly (EndedTask & { readonly key: string })[]> {
+    return this.#do(options, (memory) => memory.parked(which, limit));
   }
 
   step(step: Step, options?: Waiting): Promise<StepReply> {
@@ -78,6 +127,46 @@ export class MemoryStorage implements Storage {
 
   promote(limit: number, options?: Waiting): Promise<Promotion> {
     return this.#do(options, (memory) => memory.promote(limit));
+  }
+
+  report(reports: readonly Report[], options?: Waiting): Promise<void> {
+    return this.#do(options, (memory) => memory.report(reports));
+  }
+
+  advertise(
+    consumer: string,
+    span: Millis,
+    text: string | undefined,
+    options?: Waiting,
+  ): Promise<boolean> {
+    return this.#do(options, (memory) => memory.advertise(consumer, span, text));
+  }
+
+  withdraw(consumer: string, options?: Waiting): Promise<void> {
+    return this.#do(options, (memory) => memory.withdraw(consumer));
+  }
+
+  workers(options?: Waiting): Promise<readonly Presence[]> {
+    return this.#do(options, (memory) => memory.workers());
+  }
+
+  strike(
+    rule: string,
+    struck: boolean,
+    request: string,
+    options?: Waiting,
+  ): Promise<boolean> {
+    return this.#do(options, (memory) => memory.strike(rule, struck, request));
+  }
+
+  strikes(
+    options?: Waiting,
+  ): Promise<{ readonly version: string; readonly rules: readonly string[] }> {
+    return this.#do(options, (memory) => memory.strikes());
+  }
+
+  sweep(sweep: Sweep, options?: Waiting): Promise<Swept> {
+    return this.#do(options, (memory) => memory.sweep(sweep));
   }
 
   retire(consumer: string, options?: Waiting): Promise<boolean> {

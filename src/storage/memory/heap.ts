@@ -29,6 +29,16 @@ export class Heap<T extends Timed> {
     return this.#items[0];
   }
 
+  /** How many items there are. */
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** All items, in no order. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items.values();
+  }
+
   /** Adds an item. */
   push(item: T): void {
     item.order = this.#pushed++;

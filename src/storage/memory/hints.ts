@@ -5,7 +5,15 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
-import type { Change, Notice } from "../contract.ts";
+import type { CancelReason } from "../../base/errors.ts";
+import type { Change, Notice, Progress, StateChange } from "../contract.ts";
+
+/** Which generation, and where it was in its life. */
+interface Subject {
+  readonly key: string;
+  readonly generation: string;
+  readonly attempt: number;
+}
 
 /** Gathered while a verb works, told when it is done: whoever is told may call a verb at once. */
 export class Hints {
@@ -43,13 +51,32 @@ export class Hints {
   }
 
   /** A running task is to be cancelled. */
-  cancel(key: string, generation: string): void {
+  cancel({ key, generation }: Subject): void {
     if (this.#listening.size > 0) this.#notices.push({ kind: "cancel", key, generation });
+    if (this.#watching.size > 0) this.#changes.push({ kind: "cancelling", key, generation });
   }
 
-  /** A generation changed. */
-  change(key: string, generation: string, state: Change["state"]): void {
-    if (this.#watching.size > 0) this.#changes.push({ key, generation, state });
+  /** A generation has come to a state. */
+  state(
+    { key, generation, attempt }: Subject,
+    state: StateChange["state"],
+    at: Millis,
+    consumer?: string,
+    reason?: CancelReason,
+  ): void {
+    if (this.#watching.size === 0) return;
+    this.#changes.push({ kind: "state", key, generation, state, at, attempt, consumer, reason });
+  }
+
+  /** A running task told how far it is. */
+  progress({ key, generation }: Subject, at: Millis, progress: Progress): void {
+    if (this.#watching.size === 0) return;
+    this.#changes.push({ kind: "progress", key, generation, at, progress });
+  }
+
+  /** Somebody looked. */
+  mark(mark: string): void {
+    if (this.#watching.size > 0) this.#changes.push({ kind: "mark", mark });
   }
 
   /** Tells what was gathered. */

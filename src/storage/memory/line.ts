@@ -22,6 +22,11 @@ export class Line<T extends Linked<T>> {
     return this.#first;
   }
 
+  /** From the first to the last. */
+  *[Symbol.iterator](): Iterator<T> {
+    for (let item = this.#first; item; item = item.behind) yield item;
+  }
+
   /** Joins the end. */
   push(item: T): void {
     item.ahead = this.#last;

@@ -19,13 +19,22 @@ import {
   type Found,
   type Lease,
   NEW,
+  type Presence,
   type Promotion,
   type Reclaim,
   type ReclaimReply,
   type Renewal,
+  type Report,
+  type Requeue,
+  type Requeued,
+  type Seed,
+  type Seeding,
   type Step,
   type StepReply,
   type Storage,
+  type Survey,
+  type Sweep,
+  type Swept,
   type Target,
   type Verdict,
 } from "../contract.ts";
@@ -35,8 +44,17 @@ import { MemoryStorage } from "./handle.ts";
 import { Heap } from "./heap.ts";
 import { Hints } from "./hints.ts";
 import { Line } from "./line.ts";
+import { Presences } from "./presences.ts";
 import { Records } from "./records.ts";
-import { claimsOf, type Consumer, type Lane, type Run, Task, view } from "./task.ts";
+import {
+  claimsOf,
+  type Consumer,
+  type Lane,
+  type Run,
+  Task,
+  view,
+  viewWithProgress,
+} from "./task.ts";
 
 /** What {@linkcode openMemory} needs to know. */
 export type MemoryOptions = Pick<StorageOptions, "docket" | "clock" | "recordTtl">;
@@ -77,6 +95,14 @@ export class Memory {
   readonly #running = new Line<Task>();
   readonly #records = new Records();
   readonly #consumers = new Map<string, Consumer>();
+  readonly #presences = new Presences();
+  /** Keys of chains that are to be there always, and whether they are: not those that were stopped on purpose. */
+  readonly #automatic = new Map<string, boolean>();
+  readonly #rules = new Set<string>();
+  #version = "";
+  #background = 0;
+  #cleared = { request: "", count: 0 };
+  #sweptAt: Millis = -Infinity;
   #claims = 0;
 
   constructor(clock: Clock) {
@@ -85,8 +111,12 @@ export class Memory {
 
   // ── The verbs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  schedule(calls: readonly Call[], ttl: Millis): readonly Verdict[] {
+  schedule(calls: readonly Call[], ttl: Millis, strikes?: string): readonly Verdict[] {
     const now = this.clock.now();
+    // Nothing is scheduled in ignorance of what is struck (invariant 56).
+    if (strikes !== undefined && strikes !== this.#version) {
+      return calls.map(() => ({ kind: "outdated" }));
+    }
     const done = this.#done(calls, now);
     const verdicts = calls.map((call, i): Verdict => {
       const later = done(call.key);
@@ -109,12 +139,12 @@ export class Memory {
         this.#drop(task, "cancelled", now, ttl);
         return "cancelled";
       }
+      if (this.#automatic.has(key)) this.#automatic.set(key, false); // the chain ends with it (invariant 48)
       if (task.run) {
         if (generation === undefined) this.#drop(task, "cancelled", now, ttl);
         if (!task.cancelled) {
           task.cancelled = true; // the key stays busy until the body ends (invariant 55)
-          this.hints.cancel(key, task.generation);
-          this.hints.change(key, task.generation, "cancelling");
+          this.hints.cancel(task);
         }
         return "requested";
       }
@@ -127,12 +157,73 @@ export class Memory {
     return replies;
   }
 
-  load(keys: readonly string[]): readonly Found[] {
+  seed(seeds: readonly Seed[]): readonly Seeding[] {
     const now = this.clock.now();
+    const seedings = seeds.map(({ key, generation, due, body }): Seeding => {
+      const task = this.#tasks.get(key);
+      const sent = task?.generation === generation || this.#records.has(key, generation, now);
+      if (sent) return "seeded";
+      if (task) {
+        // Somebody scheduled it since. Not so where a cancel has stopped the chain and is yet to end its run.
+        if (!task.cancelled || !this.#automatic.has(key)) this.#automatic.set(key, true);
+        return "live";
+      }
+      if (this.#records.grave(key)) return "parked";
+      if (this.#automatic.get(key) === false) return "stopped";
+      this.#automatic.set(key, true);
+      this.#admit(key, generation, due, body, now);
+      return "seeded";
+    });
+    this.hints.tell(now);
+    return seedings;
+  }
+
+  requeue(requests: readonly Requeue[]): readonly Requeued[] {
+    const now = this.clock.now();
+    const answers = requests.map(({ key, generation, as }): Requeued => {
+      const task = this.#tasks.get(key);
+      if (task?.generation === as || this.#records.has(key, as, now)) return { kind: "scheduled" };
+      if (task) return { kind: "exists", live: view(task) };
+      const body = this.#records.bodyOf(key, generation, now);
+      if (body === undefined) return { kind: "gone" };
+      this.#records.unearth(key, generation);
+      this.#admit(key, as, undefined, body, now);
+      return { kind: "scheduled" };
+    });
+    this.hints.tell(now);
+    return answers;
+  }
+
+  clear(request: string, ttl: Millis): { readonly cleared: number; readonly cursor: string } {
+    if (this.#cleared.request === request) return { cleared: this.#cleared.count, cursor: "" };
+    const now = this.clock.now();
+    let count = 0;
+    for (const task of [...this.#tasks.values()]) {
+      if (task.run) {
+        if (task.deferred) count++;
+        this.#drop(task, "cleared", now, ttl);
+        continue;
+      }
+      this.#leave(task);
+      this.#tasks.delete(task.key);
+      this.#end(task, { state: "cancelled", text: "", reason: "cleared", ttl }, now);
+      count++;
+    }
+    this.#cleared = { request, count };
+    this.hints.tell(now);
+    return { cleared: count, cursor: "" };
+  }
+
+  load(keys: readonly string[], mark?: string): readonly Found[] {
+    const now = this.clock.now();
+    if (mark !== undefined) {
+      this.hints.mark(mark);
+      this.hints.tell(now);
+    }
     return keys.map((key) => {
       const task = this.#tasks.get(key);
       return {
-        live: task && view(task),
+        live: task && viewWithProgress(task),
         deferred: task?.deferred,
         ended: this.#records.find(key, now),
         dead: this.#records.grave(key),
@@ -144,11 +235,45 @@ export class Memory {
     return this.#tasks.size;
   }
 
+  remaining(): number {
+    return this.#tasks.size - this.#background;
+  }
+
+  survey(limit: number): Survey {
+    const scheduled = [...this.#due].sort((a, b) => a.at - b.at || a.order - b.order);
+    const running = [...this.#running].sort((a, b) => a.run!.number - b.run!.number);
+    const waiting = running.flatMap(({ key, deferred }) => deferred ? { key, ...deferred } : []);
+    const counts = {
+      scheduled: scheduled.length,
+      queued: this.#tasks.size - scheduled.length - running.length,
+      running: running.length,
+      waiting: waiting.length,
+      dead: this.#records.graves,
+    };
+    return {
+      at: this.clock.now(),
+      counts,
+      scheduled: scheduled.slice(0, limit).map(view),
+      queued: [...first(this.#queue, limit)].map(view),
+      running: running.slice(0, limit).map(viewWithProgress),
+      waiting: waiting.slice(0, limit),
+    };
+  }
+
+  parked(
+    which: "failed" | "dead",
+    limit: number,
+  ): readonly (EndedTask & { readonly key: string })[] {
+    return which === "failed"
+      ? this.#records.failed(limit, this.clock.now())
+      : this.#records.dead(limit);
+  }
+
   step(step: Step, ttl: Millis): StepReply {
     const now = this.clock.now();
     const consumer = this.#consumer(step.consumer);
     const last = consumer.lanes.get(step.lane);
-    if (last && step.call <= last.call) return repeat(step, last);
+    if (last && step.call <= last.call) return repeat(step, last, this.#version);
 
     const committed = step.commits.map((commit) => this.#settle(commit, now, ttl));
     const found = step.from === NEW
@@ -161,7 +286,7 @@ export class Memory {
     };
     consumer.lanes.set(step.lane, lane);
     this.hints.tell(now);
-    return reply(lane);
+    return reply(lane, this.#version);
   }
 
   /** Whether a step would bring something. */
@@ -173,7 +298,7 @@ export class Memory {
     const consumer = this.#consumer(reclaim.consumer);
     const last = consumer.reclaimed;
     if (last?.token === reclaim.token && last.from === reclaim.cursor) {
-      return { claims: claimsOf(last.brought), cursor: last.cursor };
+      return { claims: claimsOf(last.brought), cursor: last.cursor, strikes: this.#version };
     }
     const now = this.clock.now();
     const expired = this.clock.monotonic() - reclaim.lease;
@@ -191,7 +316,7 @@ export class Memory {
     const cursor = first && first.renewedAt <= expired ? `${Number(reclaim.cursor) + 1}` : "";
     consumer.reclaimed = { token: reclaim.token, from: reclaim.cursor, brought, cursor };
     this.hints.tell(now);
-    return { claims: claimsOf(brought), cursor };
+    return { claims: claimsOf(brought), cursor, strikes: this.#version };
   }
 
   renew(consumer: string, leases: readonly Lease[]): readonly Renewal[] {
@@ -210,8 +335,8 @@ export class Memory {
     for (; promoted < limit; promoted++) {
       const task = this.#due.first;
       if (!task || task.at > now) break;
-      this.#due.remove(task);
-      this.#enqueue(task); // the very same task, so every field is kept (invariant 16)
+      this.#leave(task);
+      this.#enqueue(task, now); // the very same task, so every field is kept (invariant 16)
     }
     this.#records.sweep(now, limit); // also where nothing ends any more, records leave in time
     this.hints.tell(now);
@@ -219,10 +344,64 @@ export class Memory {
     return { promoted, next: first && Math.max(0, first.at - now) };
   }
 
+  report(reports: readonly Report[]): void {
+    const now = this.clock.now();
+    for (const { key, token, progress } of reports) {
+      const task = this.#tasks.get(key);
+      if (task?.run?.token !== token) continue; // a stale one tells nothing (invariant 19)
+      task.run.progress = progress;
+      this.hints.progress(task, now, progress);
+    }
+    this.hints.tell(now);
+  }
+
+  advertise(consumer: string, span: Millis, text: string | undefined): boolean {
+    return this.#presences.advertise(consumer, span, text, this.clock.now());
+  }
+
+  withdraw(consumer: string): void {
+    this.#presences.withdraw(consumer);
+  }
+
+  workers(): readonly Presence[] {
+    return this.#presences.list(this.clock.now());
+  }
+
+  strike(rule: string, struck: boolean, request: string): boolean {
+    if (this.#version === request) return true; // sent again
+    if (this.#rules.has(rule) === struck) return false;
+    if (struck) this.#rules.add(rule);
+    else this.#rules.delete(rule);
+    this.#version = request;
+    return true;
+  }
+
+  strikes(): { readonly version: string; readonly rules: readonly string[] } {
+    return { version: this.#version, rules: [...this.#rules] };
+  }
+
+  /** Nothing can get lost here; what remains to be done is to forget the consumers of the dead. */
+  sweep({ pause, silence }: Sweep): Swept {
+    const now = this.clock.now();
+    const monotonic = this.clock.monotonic();
+    const early = this.#sweptAt + pause - monotonic;
+    if (early > 0) return { repaired: 0, retired: 0, next: early };
+    this.#sweptAt = monotonic;
+    let retired = 0;
+    for (const [name, { held, seenAt }] of this.#consumers) {
+      const silent = monotonic - seenAt > silence && !this.#presences.has(name, now);
+      if (!silent || held.size > 0) continue;
+      this.#consumers.delete(name);
+      retired++;
+    }
+    return { repaired: 0, retired, next: pause };
+  }
+
   retire(name: string): boolean {
     const consumer = this.#consumers.get(name);
     if (consumer && consumer.held.size > 0) return false;
     this.#consumers.delete(name);
+    this.#presences.withdraw(name);
     return true;
   }
 
@@ -270,6 +449,7 @@ export class Memory {
       this.#drop(task, "replaced", now, ttl);
       const at = instant(due, now);
       task.deferred = { generation, due: at === undefined ? undefined : { at }, body };
+      this.hints.state({ key, generation, attempt: 1 }, "waiting", now);
       return { kind: "deferred" };
     }
     if (task) {
@@ -281,26 +461,36 @@ export class Memory {
   }
 
   /** Makes a fresh generation the live one of its key. */
-  #admit(key: string, generation: string, due: Due, body: string, now: Millis): void {
+  #admit(
+    key: string,
+    generation: string,
+    due: Due,
+    body: string,
+    now: Millis,
+    background = false,
+  ): void {
     const task = new Task(key, generation, instant(due, now), body);
     this.#tasks.set(key, task);
-    this.#place(task, now);
+    this.#place(task, now, background);
   }
 
   /** Gives a task its place to wait. */
-  #place(task: Task, now: Millis): void {
-    if (task.due === undefined || task.due <= now) return this.#enqueue(task);
+  #place(task: Task, now: Millis, background: boolean): void {
+    if (task.due === undefined || task.due <= now) return this.#enqueue(task, now);
     task.state = "scheduled";
     task.at = task.due;
+    task.background = background;
+    if (background) this.#background++;
     this.#due.push(task);
     if (this.#due.first === task) this.hints.due(task.at);
+    this.hints.state(task, "scheduled", now);
   }
 
-  #enqueue(task: Task): void {
+  #enqueue(task: Task, now: Millis): void {
     task.state = "queued";
     this.#queue.push(task);
     this.hints.arrival();
-    this.hints.change(task.key, task.generation, "queued");
+    this.hints.state(task, "queued", now);
   }
 
   /** Takes a task from wherever it stands. */
@@ -310,7 +500,11 @@ export class Memory {
       task.run.consumer.held.delete(task);
       task.run = undefined; // the token is void from here on (invariant 20); worker and start are cleared (invariant 26)
     } else if (task.state === "queued") this.#queue.remove(task);
-    else this.#due.remove(task);
+    else {
+      this.#due.remove(task);
+      if (task.background) this.#background--;
+      task.background = false;
+    }
   }
 
   /** Ends a replacement whose turn never came. */
@@ -318,8 +512,9 @@ export class Memory {
     const { key, deferred } = task;
     task.deferred = undefined;
     if (!deferred) return;
-    const { generation } = deferred;
-    this.#end({ key, generation }, { state: "cancelled", text: "", reason, ttl }, now);
+    const { generation, body } = deferred;
+    const dropped = { key, generation, attempt: 1, body };
+    this.#end(dropped, { state: "cancelled", text: "", reason, ttl }, now);
   }
 
   // ── Claiming ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,11 +541,12 @@ export class Memory {
     const previous = task.run?.consumer.name;
     this.#leave(task);
     if (task.cancelled) { // never runs again, also after a crash (invariant 28)
-      return this.#finish(task, { state: "cancelled", text: "", reason: "cancelled", ttl }, now);
+      const ending: Ending = { state: "cancelled", text: "", reason: "cancelled", ttl };
+      return this.#finish(task, ending, now, previous);
     }
     if (task.deliveries >= maxDeliveries) { // what kills its worker each time must not go on for ever (invariant 40)
       const text = encodeEnding({ attempt: task.attempt, worker: previous, value: "" });
-      return this.#finish(task, { state: "dead", text, ttl: DEAD_RECORD_TTL }, now);
+      return this.#finish(task, { state: "dead", text, ttl: DEAD_RECORD_TTL }, now, previous);
     }
     task.deliveries++; // before the body is handed over, so that dying while reading it counts too
     task.state = "running";
@@ -359,6 +555,7 @@ export class Memory {
     task.run = { task, consumer, token, startedAt: now, number, renewedAt };
     consumer.held.add(task);
     this.#running.push(task);
+    this.hints.state(task, "running", now, consumer.name);
   }
 
   #renew(run: Run): void {
@@ -368,10 +565,12 @@ export class Memory {
   }
 
   #consumer(name: string): Consumer {
+    const seenAt = this.clock.monotonic();
     let consumer = this.#consumers.get(name);
     if (!consumer) {
-      this.#consumers.set(name, consumer = { name, held: new Set(), lanes: new Map() });
+      this.#consumers.set(name, consumer = { name, held: new Set(), lanes: new Map(), seenAt });
     }
+    consumer.seenAt = seenAt;
     return consumer;
   }
 
@@ -381,59 +580,80 @@ export class Memory {
     const task = this.#tasks.get(key);
     // By equality (invariant 19). What ended or waits again bears no token, so each commits once (invariant 20).
     if (task?.run?.token !== token) return false;
-    const { cancelled } = task;
+    const { cancelled, run: { consumer } } = task;
     const ending = endingOf(task, settlement, ttl);
     this.#leave(task);
     if (ending) {
-      this.#finish(task, ending, now, cancelled ? undefined : successorOf(settlement));
+      const successor = cancelled ? undefined : successorOf(settlement);
+      this.#finish(task, ending, now, consumer.name, successor);
     } else if (settlement.kind === "retried") {
       task.attempt++;
       task.deliveries = 0;
-      this.hints.change(key, task.generation, "retried");
       this.#again(task, settlement.due, now);
     } else if (settlement.kind === "released") {
       task.deliveries--; // takes its own delivery back
-      this.#again(task, settlement.due, now);
+      this.#again(task, settlement.due, now, settlement.held);
     }
     return true;
   }
 
-  #again(task: Task, due: Due, now: Millis): void {
+  #again(task: Task, due: Due, now: Millis, held = false): void {
     task.due = instant(due, now);
-    this.#place(task, now);
+    task.heldSince = held ? task.heldSince ?? now : undefined;
+    this.#place(task, now, held);
   }
 
   /** Ends a run; then comes what replaced it meanwhile, else the next of its chain (invariants 14, 48). */
-  #finish(task: Task, ending: Ending, now: Millis, successor?: Successor): void {
-    this.#tasks.delete(task.key);
-    this.#end(task, ending, now);
-    const next = task.deferred ?? successor;
-    if (next) this.#admit(task.key, next.generation, next.due, next.body, now);
+  #finish(
+    task: Task,
+    ending: Ending,
+    now: Millis,
+    consumer: string | undefined,
+    successor?: Successor,
+  ): void {
+    const { key, deferred } = task;
+    this.#tasks.delete(key);
+    if (ending.stops && this.#automatic.has(key)) this.#automatic.set(key, false);
+    this.#end(task, ending, now, consumer);
+    if (deferred) this.#admit(key, deferred.generation, deferred.due, deferred.body, now);
+    else if (successor) {
+      this.#admit(key, successor.generation, successor.due, successor.body, now, true);
+    }
   }
 
-  /** Record and event change in one step (invariant 64). */
+  /** Record and event change in one step (invariant 64). What failed or is parked keeps what it takes to run it again. */
   #end(
-    { key, generation }: { readonly key: string; readonly generation: string },
+    task: Pick<Task, "key" | "generation" | "attempt" | "body">,
     { state, text, reason, ttl }: Ending,
     now: Millis,
+    consumer?: string,
   ): void {
+    const { key, generation, body } = task;
     const ended: EndedTask = { generation, state, endedAt: now, text, reason };
-    this.#records.keep(key, ended, ttl);
-    if (state === "dead") this.#records.bury(key, ended);
-    this.hints.change(key, generation, state);
+    this.#records.keep(key, state === "failed" ? { ...ended, body } : ended, ttl);
+    if (state === "dead") this.#records.bury(key, { ...ended, body });
+    this.hints.state(task, state, now, consumer, reason);
   }
 }
 
 /** The first answer again: its reply was lost (invariant 27). Only what is still held under that claim. */
-function repeat({ call }: Step, last: Lane): StepReply {
-  if (call === last.call) return reply(last);
+function repeat({ call }: Step, last: Lane, strikes: string): StepReply {
+  if (call === last.call) return reply(last, strikes);
   throw new ProtocolError(
     `Cannot take step ${call}: its lane has already taken step ${last.call}`,
   );
 }
 
-function reply({ committed, brought, more, cursor }: Lane): StepReply {
-  return { committed, claims: claimsOf(brought), more, cursor };
+function reply({ committed, brought, more, cursor }: Lane, strikes: string): StepReply {
+  return { committed, claims: claimsOf(brought), more, cursor, strikes };
+}
+
+function* first<T>(items: Iterable<T>, limit: number): Iterable<T> {
+  if (limit <= 0) return;
+  for (const item of items) {
+    yield item;
+    if (--limit <= 0) return;
+  }
 }
 
 /** What the consumer holds already, after the claim that the cursor names; `OWN` is the number before the first. */

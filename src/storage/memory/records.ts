@@ -11,7 +11,7 @@ import { Heap, type Timed } from "./heap.ts";
 /** How long an unwanted record stays: those who wait must be able to see that the task ended (invariant 68). */
 const STUB_TTL: Millis = 10_000;
 
-/** How many tasks stay parked; the oldest go first (invariant 40). */
+/** How many tasks stay parked, and how many failed; the oldest go first (invariant 40). */
 const MAX_GRAVES = 10_000;
 
 /** One object for each, since there can be millions. */
@@ -23,14 +23,15 @@ interface Record extends EndedTask, Timed {
 export class Records {
   readonly #records = new Map<string, Record>();
   readonly #expiring = new Heap<Record>();
+  readonly #failed = new Map<string, Record>();
   readonly #graves = new Map<string, EndedTask>();
 
   /** Keeps the record of the generation that ended last under the key. */
   keep(key: string, ended: EndedTask, ttl: Millis): void {
-    const { generation, state, endedAt, text, reason } = ended;
+    const { generation, state, endedAt, text, reason, body } = ended;
     this.sweep(endedAt, 2);
     const previous = this.#records.get(key);
-    if (previous) this.#expiring.remove(previous);
+    if (previous) this.#forget(previous);
     const wanted = ttl > 0;
     const record: Record = {
       key,
@@ -39,20 +40,47 @@ export class Records {
       endedAt,
       text: wanted ? text : "",
       reason,
+      body: wanted ? body : undefined,
       at: endedAt + (wanted ? ttl : STUB_TTL),
       slot: 0,
       order: 0,
     };
     this.#records.set(key, record);
     this.#expiring.push(record);
+    if (record.body === undefined) return;
+    this.#failed.set(key, record);
+    if (this.#failed.size > MAX_GRAVES) this.#forget(this.#failed.values().next().value!);
   }
 
   /** The record of the key, unless its time is over. */
   find(key: string, now: Millis): EndedTask | undefined {
     const record = this.#records.get(key);
-    if (!record || record.at <= now) return undefined;
-    const { generation, state, endedAt, text, reason } = record;
-    return { generation, state, endedAt, text, reason };
+    return record && record.at > now ? shown(record) : undefined;
+  }
+
+  /** What failed and can be run again, the newest first. */
+  failed(limit: number, now: Millis): (EndedTask & { readonly key: string })[] {
+    return [...this.#failed.values()]
+      .filter(({ at }) => at > now)
+      .reverse().slice(0, limit)
+      .map((record) => ({ key: record.key, ...shown(record) }));
+  }
+
+  /** What is parked, the newest first. */
+  dead(limit: number): (EndedTask & { readonly key: string })[] {
+    return [...this.#graves].reverse().slice(0, limit).map(([key, ended]) => ({ key, ...ended }));
+  }
+
+  /** What it takes to run a generation again that failed or is parked. */
+  bodyOf(key: string, generation: string, now: Millis): string | undefined {
+    return [this.find(key, now), this.#graves.get(key)]
+      .find((ended) => ended?.generation === generation && ended.body !== undefined)?.body;
+  }
+
+  /** It runs again: it counts neither as failed nor as parked any more. */
+  unearth(key: string, generation: string): void {
+    if (this.#failed.get(key)?.generation === generation) this.#failed.delete(key);
+    if (this.#graves.get(key)?.generation === generation) this.#graves.delete(key);
   }
 
   /** Whether the record of the key is that of this generation. */
@@ -66,9 +94,14 @@ export class Records {
     for (let swept = 0; swept < limit; swept++) {
       const first = this.#expiring.first;
       if (!first || first.at > now) return;
-      this.#expiring.remove(first);
-      this.#records.delete(first.key);
+      this.#forget(first);
     }
+  }
+
+  #forget(record: Record): void {
+    this.#expiring.remove(record);
+    this.#records.delete(record.key);
+    if (this.#failed.get(record.key) === record) this.#failed.delete(record.key);
   }
 
   /** Parks what a person must look at. */
@@ -83,8 +116,18 @@ export class Records {
     return this.#records.size;
   }
 
+  /** How many tasks are parked. */
+  get graves(): number {
+    return this.#graves.size;
+  }
+
   /** What is parked under the key. */
   grave(key: string): EndedTask | undefined {
     return this.#graves.get(key);
   }
+}
+
+function shown({ generation, state, endedAt, text, reason, body }: Record): EndedTask {
+  const ended = { generation, state, endedAt, text, reason };
+  return body === undefined ? ended : { ...ended, body };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
-import type { Claim, DeferredTask, LiveTask } from "../contract.ts";
+import type { Claim, DeferredTask, LiveTask, Progress } from "../contract.ts";
 import type { Timed } from "./heap.ts";
 import type { Linked } from "./line.ts";
 
@@ -18,6 +18,8 @@ export interface Consumer {
   readonly lanes: Map<number, Lane>;
   /** What it took over last. */
   reclaimed?: Takeover;
+  /** When it was heard of last, on the clock that never jumps. */
+  seenAt: Millis;
 }
 
 /** The last step of a lane, in case its reply gets lost (invariant 27). */
@@ -47,6 +49,8 @@ export interface Run {
   readonly number: number;
   /** The last renewal, on the clock that never jumps. */
   renewedAt: Millis;
+  /** What it has reported; gone with the run (invariant 25). */
+  progress?: Progress;
 }
 
 /** One live generation. It stands in exactly one place: what is due, what is queued, or what runs. */
@@ -59,6 +63,10 @@ export class Task implements Timed, Linked<Task> {
   deliveries = 0;
   cancelled = false;
   due: Millis | undefined;
+  /** Whether nobody waits for it while it is scheduled. */
+  background = false;
+  /** Since when nobody knew what it is. */
+  heldSince: Millis | undefined = undefined;
   /** Present while, and only while, it runs. */
   run: Run | undefined = undefined;
   /** What takes its place when the run ends (invariant 14). */
@@ -82,10 +90,30 @@ export class Task implements Timed, Linked<Task> {
 /** What callers may see: a copy, since the task goes on changing. */
 export function view(task: Task): LiveTask {
   const { key, generation, state, attempt, deliveries, due, run, cancelled, body } = task;
-  const seen = { key, generation, state, attempt, deliveries, cancelled, body };
-  if (!run) return due === undefined ? seen : { ...seen, due };
-  const { startedAt, consumer, token } = run;
-  return { ...seen, due, startedAt, consumer: consumer.name, token };
+  const { background, heldSince } = task;
+  return {
+    key,
+    generation,
+    state,
+    attempt,
+    deliveries,
+    cancelled,
+    body,
+    ...(due === undefined ? undefined : { due }),
+    ...(background ? { background } : undefined),
+    ...(heldSince === undefined ? undefined : { heldSince }),
+    ...(run ? viewOf(run) : undefined),
+  };
+}
+
+/** What callers may see, with what its run has reported. */
+export function viewWithProgress(task: Task): LiveTask {
+  const seen = view(task);
+  return task.run?.progress ? { ...seen, progress: task.run.progress } : seen;
+}
+
+function viewOf({ startedAt, consumer, token }: Run): Partial<LiveTask> {
+  return { startedAt, consumer: consumer.name, token };
 }
 
 /** What a consumer is handed: of all that a call brought, what it still holds. */
@@ -97,7 +125,7 @@ export function claimsOf(brought: readonly Run[]): readonly Claim[] {
 
 function claimOf(run: Run): Claim {
   const { task } = run;
-  return {
+  const claim: Claim = {
     key: task.key,
     generation: task.generation,
     state: "running",
@@ -110,4 +138,5 @@ function claimOf(run: Run): Claim {
     cancelled: task.cancelled,
     body: task.body,
   };
+  return task.heldSince === undefined ? claim : { ...claim, heldSince: task.heldSince };
 }

@@ -5,9 +5,19 @@
  */
 
 import { ProtocolError } from "../../base/errors.ts";
-import type { Claim, Found, Renewal, Verdict } from "../contract.ts";
-import { readClaim, readDeferred, readEnded, readLive } from "./row.ts";
+import { ID_LENGTH } from "../../base/ids.ts";
+import type { Claim, Found, LiveTask, Renewal, Requeued, Verdict } from "../contract.ts";
+import {
+  hasReported,
+  readClaim,
+  readDeferred,
+  readEnded,
+  readGrave,
+  readLive,
+  readProgress,
+} from "./row.ts";
 import type { Stored } from "./scripts/load.ts";
+import type { Requeuing } from "./scripts/requeue.ts";
 import type { Answer } from "./scripts/schedule.ts";
 
 /** Deals the answers of a script call out to those whose items it carried. */
@@ -29,14 +39,29 @@ export function readVerdict(key: string, answer: Answer): Verdict {
   throw new ProtocolError(`Cannot read the verdict ${JSON.stringify(answer)}`);
 }
 
+/** What became of a task that was to run again. */
+export function readRequeued(key: string, answer: Requeuing): Requeued {
+  if (answer === "ok") return { kind: "scheduled" };
+  if (answer === "gone") return { kind: "gone" };
+  return { kind: "exists", live: readLive(key, answer[0], answer[1]) };
+}
+
 /** Everything known under a key. */
-export function readFound(key: string, { row, body, deferred, record, grave }: Stored): Found {
+export function readFound(key: string, stored: Stored): Found {
+  const { row, deferred, record, grave } = stored;
   return {
-    live: row === null ? undefined : readLive(key, row, body ?? ""),
+    live: row === null ? undefined : readReported(key, row, stored),
     deferred: row === null || deferred === null ? undefined : readDeferred(deferred),
     ended: record === null ? undefined : readEnded(record),
-    dead: grave === null ? undefined : readEnded(grave),
+    dead: grave === null ? undefined : readGrave(grave),
   };
+}
+
+/** A live task with what its present run has reported, and no other (invariant 25). */
+export function readReported(key: string, row: string, { body, report }: Stored): LiveTask {
+  const live = readLive(key, row, body ?? "");
+  if (report === null || !hasReported(row, report)) return live;
+  return { ...live, progress: readProgress(report.slice(ID_LENGTH)) };
 }
 
 /** For each commit whether it counted, in the order asked; `order` tells where each of them went. */

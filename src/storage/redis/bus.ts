@@ -8,13 +8,15 @@ import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
+import { ID_LENGTH } from "../../base/ids.ts";
 import { Backoff } from "../../base/loop.ts";
-import type { Change, Notice } from "../contract.ts";
+import type { Change, Notice, StateChange } from "../contract.ts";
 import { onAbort } from "../../base/abort.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { bare } from "./failures.ts";
 import type { Keys } from "./keys.ts";
+import { readProgress, readReason } from "./row.ts";
 import { watch } from "./scripts/watch.ts";
 
 const log = getLogger(["docket", "redis"]);
@@ -233,28 +235,75 @@ function readNotice(message: Buffer): Notice | undefined {
   }
 }
 
-const STATES: Readonly<Record<string, Change["state"]>> = {
+const STATES: Readonly<Record<string, StateChange["state"]>> = {
   A: "queued",
-  T: "retried",
+  S: "scheduled",
+  W: "waiting",
+  R: "running",
   C: "completed",
   F: "failed",
   X: "cancelled",
   D: "dead",
-  K: "cancelling",
 };
 
+const BAR = 124;
 const COLON = 58;
 
-/** Letter, generation, length of the key in bytes, colon, key; and so on. */
+/** Events in the form that `scripts/_common.ts` writes, one behind the other. */
 function readChanges(message: Buffer, change: (change: Change) => void): void {
-  for (let at = 0; at < message.length;) {
-    const state = STATES[String.fromCharCode(message[at])];
-    const generation = message.toString("latin1", at + 1, at + 23);
-    const colon = message.indexOf(COLON, at + 23);
-    if (colon < 0) return;
-    const end = colon + 1 + Number(message.toString("latin1", at + 23, colon));
-    if (!(end <= message.length)) return; // not ours
-    if (state) tell(change, { state, generation, key: message.toString("utf8", colon + 1, end) });
-    at = end;
+  let at = 0;
+  /** Up to the next such sign, and past it. */
+  const next = (sign: number) => {
+    const end = message.indexOf(sign, at);
+    const text = message.toString("latin1", at, end);
+    at = end < 0 ? message.length : end + 1;
+    return text;
+  };
+  const take = (length: number) => message.toString("utf8", at, at += length);
+  while (at < message.length) {
+    const head = message.toString("latin1", at, at += 1 + ID_LENGTH);
+    const [when, attempt, detail] = [next(BAR), next(BAR), next(BAR)];
+    const [keyLength, textLength] = [Number(next(COLON)), Number(next(COLON))];
+    if (!(at + keyLength + textLength <= message.length)) return; // not ours
+    const heard = readChange({
+      letter: head[0],
+      generation: head.slice(1),
+      at: Number(when),
+      attempt: Number(attempt),
+      detail,
+      key: take(keyLength),
+      text: take(textLength),
+    });
+    if (heard) tell(change, heard);
   }
+}
+
+/** One event. */
+interface Event {
+  readonly letter: string;
+  readonly generation: string;
+  readonly at: Millis;
+  readonly attempt: number;
+  readonly detail: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+/** Letters that are not known here are of a later version. */
+function readChange(
+  { letter, generation, at, attempt, detail, key, text }: Event,
+): Change | undefined {
+  switch (letter) {
+    case "M":
+      return { kind: "mark", mark: generation };
+    case "K":
+      return { kind: "cancelling", key, generation };
+    case "P":
+      return { kind: "progress", key, generation, at, progress: readProgress(`${detail}|${text}`) };
+  }
+  const state = STATES[letter];
+  if (!state) return undefined;
+  const consumer = text || undefined;
+  const reason = letter === "X" ? readReason(detail) : undefined;
+  return { kind: "state", key, generation, state, at, attempt, consumer, reason };
 }

@@ -17,17 +17,34 @@ export interface Keys {
   readonly dueSet: string;
   /** Hash, key → a replacement that waits for the running generation to end. */
   readonly deferred: string;
-  /** Hash, what is remembered of calls whose reply may get lost; `@watch` → until when somebody listens to events. */
+  /** Set of the keys that are scheduled in the background: those whose row says `B`. */
+  readonly background: string;
+  /**
+   * Hash, what is remembered of calls whose reply may get lost. `@watch` → until when somebody listens to events,
+   * `@strikes` → the version of the strikes, `@sweep` → how far the sweep is, `@clear` → the last page that was cleared.
+   */
   readonly calls: string;
   /** Sorted set, key → when it was parked. */
   readonly dead: string;
   /** Hash, key → what is known of the parked generation. */
   readonly graves: string;
+  /** Sorted set, key → when it failed. Lives as long as the last of their records. */
+  readonly failed: string;
+  /** Hash, key of a chain that is to be there always → `on`, or `off` once it was stopped on purpose. */
+  readonly automatic: string;
+  /** Hash, rule → the request that struck it, and when. */
+  readonly strikes: string;
+  /** Sorted set, consumer → when it was advertised last. */
+  readonly workers: string;
+  /** Before a consumer: string with a time to live, what it says of itself. While there is one it is advertised. */
+  readonly workerPrefix: string;
+  /** Before a user's key: string with a time to live, what the present run has reported, under its token. */
+  readonly progressPrefix: string;
   /** Before a user's key: string with a time to live, the record of the last generation that ended. */
   readonly recordPrefix: string;
   /** Channel: what workers hear. */
   readonly wake: string;
-  /** Channel: what waiters hear. */
+  /** Channel: what those who watch hear. */
   readonly events: string;
 }
 
@@ -40,9 +57,16 @@ export function keysOf(docket: string): Keys {
     stream: `${tag}:stream`,
     dueSet: `${tag}:due`,
     deferred: `${tag}:next`,
+    background: `${tag}:background`,
     calls: `${tag}:calls`,
     dead: `${tag}:dead`,
     graves: `${tag}:graves`,
+    failed: `${tag}:failed`,
+    automatic: `${tag}:automatic`,
+    strikes: `${tag}:strikes`,
+    workers: `${tag}:workers`,
+    workerPrefix: `${tag}:w:`,
+    progressPrefix: `${tag}:p:`,
     recordPrefix: `${tag}:r:`,
     wake: `${tag}:wake`,
     events: `${tag}:events`,

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { Millis } from "../../base/clock.ts";
 import type { CancelReason } from "../../base/errors.ts";
-import type { Call, Commit, Due, Lease, Settlement } from "../contract.ts";
+import type { Call, Commit, Due, Lease, Progress, Settlement } from "../contract.ts";
 
 /** The last instant that a `Date` can tell. Beyond it numbers would print with an exponent. */
 const END_OF_TIME: Millis = 8.64e15;
@@ -21,6 +21,11 @@ export function encodeDue(due: Due): string {
 /** Whole milliseconds, never sooner than asked for. */
 export function whole(millis: Millis): Millis {
   return Math.min(END_OF_TIME, Math.max(0, Math.ceil(millis)));
+}
+
+/** What a run reports, for the scripts: its numbers, a comma where there is a message, and the message. */
+export function encodeProgress({ current, total, message }: Progress): [string, string] {
+  return [`${current},${total}${message === undefined ? "" : ","}`, message ?? ""];
 }
 
 /** The head of a call: mode, generation, due. */
@@ -95,9 +100,10 @@ const REASONS: Readonly<Record<CancelReason, string>> = {
 function encodeSettlement(settlement: Settlement): string {
   switch (settlement.kind) {
     case "completed":
-      return `C${settlement.text}`;
-    case "failed":
-      return `F${settlement.text}`;
+    case "failed": {
+      const { kind, text, stops } = settlement;
+      return `${stops ? "E" : ""}${kind === "completed" ? "C" : "F"}${text}`;
+    }
     case "cancelled":
       return `X${REASONS[settlement.reason]}${settlement.text}`;
     case "dead":
@@ -105,11 +111,21 @@ function encodeSettlement(settlement: Settlement): string {
     case "retried":
       return `T${encodeDue(settlement.due)}`;
     case "released":
-      return `L${encodeDue(settlement.due)}`;
+      return `${settlement.held ? "H" : "L"}${encodeDue(settlement.due)}`;
     case "succeeded": {
-      const { state, text, generation, due, body } = settlement;
-      const head = `P${state === "completed" ? "C" : "F"}${generation}${encodeDue(due)}`;
+      const { generation, due, body } = settlement;
+      const ending = encodeEnd(settlement);
+      const text = ending.slice(1);
+      const head = `P${ending[0]}${generation}${encodeDue(due)}`;
       return `${head}|${Buffer.byteLength(text)}|${text}${body}`; // Lua counts bytes
     }
   }
+}
+
+/** A letter and the text; of a cancelled run its reason before the text. */
+function encodeEnd(
+  { state, reason = "cancelled", text }: Extract<Settlement, { kind: "succeeded" }>,
+): string {
+  if (state === "cancelled") return `X${REASONS[reason]}${text}`;
+  return `${state === "completed" ? "C" : "F"}${text}`;
 }

@@ -11,42 +11,94 @@ import { redactUrl } from "../../base/redact.ts";
 import {
   type Call,
   type Change,
+  type EndedTask,
   type Found,
   type Lease,
   NEW,
   type Notice,
+  type Presence,
   type Promotion,
   type Reclaim,
   type ReclaimReply,
   type Renewal,
+  type Report,
+  type Requeue,
+  type Requeued,
+  type Scheduling,
+  type Seed,
+  type Seeding,
   type Step,
   type StepReply,
   type Storage,
+  type Survey,
+  type Sweep,
+  type Swept,
   type Target,
   type Verdict,
   type Waiting,
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
 import { readAddress } from "./address.ts";
-import { readClaims, readCommitted, readFound, readRenewal, readVerdict, share } from "./answer.ts";
+import {
+  readClaims,
+  readCommitted,
+  readFound,
+  readRenewal,
+  readRequeued,
+  readVerdict,
+  share,
+} from "./answer.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
 import { type Keys, keysOf } from "./keys.ts";
 import { Lane, laneField, LANES, memoriesOf, reclaimField } from "./lane.ts";
-import { encodeHead, groupCommits, groupLeases, whole } from "./outcome.ts";
+import {
+  encodeDue,
+  encodeHead,
+  encodeProgress,
+  groupCommits,
+  groupLeases,
+  whole,
+} from "./outcome.ts";
+import { list } from "./parked.ts";
+import { readEnded, readGrave } from "./row.ts";
+import { advertise } from "./scripts/advertise.ts";
 import { cancel, type Cancelled } from "./scripts/cancel.ts";
+import { clear, type Cleared } from "./scripts/clear.ts";
+import { dead } from "./scripts/dead.ts";
+import { failed } from "./scripts/failed.ts";
 import { load, type Stored } from "./scripts/load.ts";
 import { promote } from "./scripts/promote.ts";
 import { reclaim } from "./scripts/reclaim.ts";
+import { remaining } from "./scripts/remaining.ts";
 import { renew } from "./scripts/renew.ts";
+import { report } from "./scripts/report.ts";
+import { requeue } from "./scripts/requeue.ts";
 import { retire } from "./scripts/retire.ts";
-import { type Answer, schedule } from "./scripts/schedule.ts";
+import { type Answer, type Answered, schedule } from "./scripts/schedule.ts";
+import { seed } from "./scripts/seed.ts";
 import { step } from "./scripts/step.ts";
+import { strike } from "./scripts/strike.ts";
+import { strikes } from "./scripts/strikes.ts";
+import { survey } from "./scripts/survey.ts";
+import { sweep } from "./scripts/sweep.ts";
+import { withdraw } from "./scripts/withdraw.ts";
+import { workers } from "./scripts/workers.ts";
+import { readSurvey } from "./survey.ts";
 import { Together } from "./together.ts";
 import { Waiter } from "./wait.ts";
 
 /** No script looks at more tasks: Redis does nothing else meanwhile (invariant 41). */
 const MOST = 1_000;
+
+/** So many requests, with their bodies, in one script call. */
+const SOME = 200;
+
+/** About so many tasks are cleared in one script call. */
+const CLEARED = 500;
+
+/** No list is longer. */
+const LONGEST = 10_000;
 
 /** About so many bytes in one script call. */
 const HEAVY = 1 << 20;
@@ -80,9 +132,11 @@ export class RedisStorage implements Storage {
   readonly #bus: Bus;
   readonly #waiter: Waiter;
   readonly #lanes = new Map<string, Lane>();
-  readonly #schedules: Together<readonly Call[], readonly Answer[]>;
+  readonly #schedules: Together<Scheduled, readonly Answer[] | "outdated">;
   readonly #cancels: Together<readonly Target[], readonly Cancelled[]>;
   readonly #loads: Together<readonly string[], readonly Stored[]>;
+  /** The version of the strikes that was heard of last. */
+  #strikes?: string;
 
   constructor(
     url: URL,
@@ -104,7 +158,7 @@ export class RedisStorage implements Storage {
     this.#waiter = new Waiter(client, clock, this.#keys.stream);
     this.#schedules = new Together({
       send: (groups, signal) => this.#sendCalls(groups, signal),
-      weigh: weighCalls,
+      weigh: ({ calls }) => weighCalls(calls),
       maxItems: 400,
       maxWeight: HEAVY,
       lanes: 2,
@@ -136,12 +190,64 @@ export class RedisStorage implements Storage {
 
   async schedule(
     calls: readonly Call[],
-    { signal }: Waiting = {},
+    { signal, strikes }: Scheduling = {},
   ): Promise<readonly Verdict[]> {
     if (calls.length === 0) return [];
     for (const { generation } of calls) expectId(generation, "generation");
-    const answers = await this.#schedules.add(calls, signal);
+    const answers = await this.#schedules.add({ calls, strikes }, signal);
+    if (answers === "outdated") return calls.map(() => ({ kind: "outdated" }));
     return answers.map((answer, i) => readVerdict(calls[i].key, answer));
+  }
+
+  async seed(seeds: readonly Seed[], { signal }: Waiting = {}): Promise<readonly Seeding[]> {
+    const seedings: Seeding[] = [];
+    for (let from = 0; from < seeds.length; from += SOME) {
+      const rest = seeds.slice(from, from + SOME).flatMap(({ key, generation, due, body }) => {
+        expectId(generation, "generation");
+        return [key, generation + encodeDue(due), body];
+      });
+      const prepared = seed.call(this.#keys, this.#shared(), rest);
+      const patience = {
+        what: "seed tasks",
+        unknown: "they may exist",
+        failsWhenFull: true,
+        signal,
+      };
+      seedings.push(...await this.#client.run(prepared, patience));
+    }
+    return seedings;
+  }
+
+  async requeue(
+    requests: readonly Requeue[],
+    { signal }: Waiting = {},
+  ): Promise<readonly Requeued[]> {
+    const requeued: Requeued[] = [];
+    for (let from = 0; from < requests.length; from += SOME) {
+      const some = requests.slice(from, from + SOME);
+      const rest = some.flatMap(({ key, generation, as }) => {
+        expectId(as, "generation");
+        return [key, generation, as];
+      });
+      const answers = await this.#client.run(requeue.call(this.#keys, this.#shared(), rest), {
+        what: "requeue tasks",
+        unknown: "they may run again",
+        failsWhenFull: true,
+        signal,
+      });
+      answers.forEach((answer, i) => requeued.push(readRequeued(some[i].key, answer)));
+    }
+    return requeued;
+  }
+
+  async clear(request: string, cursor: string, { signal }: Waiting = {}): Promise<Cleared> {
+    expectId(request, "request");
+    const args = { ...this.#shared(), request, cursor, limit: `${CLEARED}` };
+    return await this.#client.run(clear.call(this.#keys, args), {
+      what: "clear the docket",
+      unknown: "some tasks may be cancelled",
+      signal,
+    });
   }
 
   async cancel(
@@ -151,15 +257,50 @@ export class RedisStorage implements Storage {
     return targets.length === 0 ? [] : await this.#cancels.add(targets, signal);
   }
 
-  async load(keys: readonly string[], { signal }: Waiting = {}): Promise<readonly Found[]> {
-    if (keys.length === 0) return [];
-    const stored = await this.#loads.add(keys, signal);
+  async load(
+    keys: readonly string[],
+    { signal, mark }: Waiting & { readonly mark?: string } = {},
+  ): Promise<readonly Found[]> {
+    if (mark !== undefined) expectId(mark, "mark");
+    else if (keys.length === 0) return [];
+    const stored = mark === undefined
+      ? await this.#loads.add(keys, signal)
+      : await this.#load(keys, mark, signal);
     return stored.map((one, i) => readFound(keys[i], one));
   }
 
   async count({ signal }: Waiting = {}): Promise<number> {
     const patience = { what: "count tasks", signal };
     return await this.#client.command("HLEN", [this.#keys.state], patience) as number;
+  }
+
+  async remaining({ signal }: Waiting = {}): Promise<number> {
+    const prepared = remaining.call(this.#keys, {});
+    return await this.#client.run(prepared, { what: "count tasks", signal });
+  }
+
+  async survey(limit: number, { signal }: Waiting = {}): Promise<Survey> {
+    const prepared = survey.call(this.#keys, { limit: Math.min(LONGEST, limit) });
+    const surveyed = await this.#client.run(prepared, { what: "survey the docket", signal });
+    return await readSurvey(surveyed, (keys) => this.#loads.add(keys, signal));
+  }
+
+  async parked(
+    which: "failed" | "dead",
+    limit: number,
+    { signal }: Waiting = {},
+  ): Promise<readonly (EndedTask & { readonly key: string })[]> {
+    const { recordPrefix } = this.#keys;
+    const most = Math.min(LONGEST, limit);
+    const patience = { what: "list tasks", signal };
+    return which === "failed"
+      ? await list(most, (told, limit) => {
+        const page = failed.call(this.#keys, { recordPrefix, told, limit });
+        return this.#client.run(page, patience);
+      }, readEnded)
+      : await list(most, (told, limit) => {
+        return this.#client.run(dead.call(this.#keys, { told, limit }), patience);
+      }, readGrave);
   }
 
   async step(request: Step, { signal }: Waiting = {}): Promise<StepReply> {
@@ -187,11 +328,13 @@ export class RedisStorage implements Storage {
       const brought = await this.#client.run(prepared, patience);
       if (brought !== "old") {
         lane.learn(brought);
+        this.#strikes = brought.strikes;
         return {
           committed: readCommitted(brought.verdicts, order),
           claims: readClaims(brought.claims),
           more: want > 0 && brought.seen >= want,
           cursor: from === NEW ? NEW : brought.cursor || from,
+          strikes: brought.strikes,
         };
       }
       if (opened) {
@@ -224,8 +367,9 @@ export class RedisStorage implements Storage {
       want: `${Math.min(MOST, Math.max(1, request.want))}`,
       maxDeliveries,
     });
-    const { cursor, claims } = await this.#client.run(prepared, { what: "reclaim tasks", signal });
-    return { cursor, claims: readClaims(claims) };
+    const reclaimed = await this.#client.run(prepared, { what: "reclaim tasks", signal });
+    this.#strikes = reclaimed.strikes;
+    return { ...reclaimed, claims: readClaims(reclaimed.claims) };
   }
 
   async renew(
@@ -250,9 +394,88 @@ export class RedisStorage implements Storage {
     return await this.#client.run(prepared, { what: "promote tasks", signal });
   }
 
+  async report(reports: readonly Report[], { signal }: Waiting = {}): Promise<void> {
+    const { progressPrefix, events } = this.#keys;
+    for (let from = 0; from < reports.length; from += SOME) {
+      const rest = reports.slice(from, from + SOME).flatMap(({ key, token, progress }) => {
+        return [key, token, ...encodeProgress(progress)];
+      });
+      const prepared = report.call(this.#keys, { progressPrefix, events }, rest);
+      await this.#client.run(prepared, { what: "report progress", failsWhenFull: true, signal });
+    }
+  }
+
+  async advertise(
+    consumer: string,
+    span: Millis,
+    text: string | undefined,
+    { signal }: Waiting = {},
+  ): Promise<boolean> {
+    const { workerPrefix } = this.#keys;
+    const prepared = advertise.call(this.#keys, {
+      workerPrefix,
+      consumer,
+      span: `${Math.max(1, whole(span))}`,
+      renews: text === undefined,
+      text: text ?? "",
+    });
+    return await this.#client.run(prepared, { what: "advertise a worker", signal });
+  }
+
+  async withdraw(consumer: string, { signal }: Waiting = {}): Promise<void> {
+    const { workerPrefix } = this.#keys;
+    const prepared = withdraw.call(this.#keys, { workerPrefix, consumer });
+    await this.#client.run(prepared, { what: "withdraw a worker", signal });
+  }
+
+  async workers({ signal }: Waiting = {}): Promise<readonly Presence[]> {
+    const { workerPrefix } = this.#keys;
+    const prepared = workers.call(this.#keys, { workerPrefix });
+    return await this.#client.run(prepared, { what: "list workers", signal });
+  }
+
+  async strike(
+    rule: string,
+    struck: boolean,
+    request: string,
+    { signal }: Waiting = {},
+  ): Promise<boolean> {
+    expectId(request, "request");
+    const prepared = strike.call(this.#keys, { rule, struck, request });
+    const patience = { what: "change the strikes", unknown: "they may have changed", signal };
+    const changed = await this.#client.run(prepared, patience);
+    if (changed) this.#strikes = request;
+    return changed;
+  }
+
+  async strikes(
+    { signal }: Waiting = {},
+  ): Promise<{ readonly version: string; readonly rules: readonly string[] }> {
+    const patience = { what: "load the strikes", signal };
+    const struck = await this.#client.run(strikes.call(this.#keys, {}), patience);
+    this.#strikes = struck.version;
+    return struck;
+  }
+
+  async sweep(
+    { limit, pause, silence }: Sweep,
+    { signal }: Waiting = {},
+  ): Promise<Swept> {
+    const { workerPrefix } = this.#keys;
+    const prepared = sweep.call(this.#keys, {
+      ...this.#shared(),
+      workerPrefix,
+      limit: Math.min(MOST, Math.max(1, limit)),
+      pause: whole(pause),
+      silence: whole(silence),
+    });
+    return await this.#client.run(prepared, { what: "sweep the docket", signal });
+  }
+
   async retire(consumer: string, { signal }: Waiting = {}): Promise<boolean> {
+    const { workerPrefix } = this.#keys;
     const memories = memoriesOf(consumer);
-    const prepared = retire.call(this.#keys, { consumer }, memories);
+    const prepared = retire.call(this.#keys, { consumer, workerPrefix }, memories);
     const gone = await this.#client.run(prepared, { what: "retire a consumer", signal });
     if (gone) {
       for (const field of memories) this.#lanes.delete(field);
@@ -280,22 +503,46 @@ export class RedisStorage implements Storage {
     await this.#client.close();
   }
 
+  /**
+   * Of callers who have looked at different strikes some have not looked at the newest: only those are sent whose version
+   * is the one that was heard of last. Whoever does not mind is never refused.
+   */
   async #sendCalls(
-    groups: readonly (readonly Call[])[],
+    requests: readonly Scheduled[],
     signal?: AbortSignal,
-  ): Promise<readonly (readonly Answer[])[]> {
+  ): Promise<readonly (readonly Answer[] | "outdated")[]> {
+    const version = newestOf(requests, this.#strikes);
+    const isSent = ({ strikes }: Scheduled) => strikes === undefined || strikes === version;
+    const answers = new Map<Scheduled, readonly Answer[]>();
+    const send = async (some: readonly Scheduled[], strikes: string | undefined) => {
+      const groups = some.map(({ calls }) => calls);
+      const { answers: all, newer } = await this.#schedule(groups, strikes, signal);
+      if (newer === undefined) share(groups, all).forEach((one, i) => answers.set(some[i], one));
+      else this.#strikes = newer;
+    };
+    await send(requests.filter(isSent), version);
+    const free = requests.filter((one) => one.strikes === undefined && !answers.has(one));
+    if (free.length > 0) await send(free, undefined);
+    return requests.map((one) => answers.get(one) ?? "outdated");
+  }
+
+  #schedule(
+    groups: readonly (readonly Call[])[],
+    strikes: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<Answered> {
     const rest: string[] = [];
     for (const calls of groups) {
       for (const call of calls) rest.push(call.key, encodeHead(call), call.body);
     }
-    const prepared = schedule.call(this.#keys, this.#shared(), rest);
-    const answers = await this.#client.run(prepared, {
+    const checks = { strikes: strikes ?? "", checked: strikes !== undefined };
+    const prepared = schedule.call(this.#keys, { ...this.#shared(), ...checks }, rest);
+    return this.#client.run(prepared, {
       what: "schedule tasks",
       unknown: "the tasks may exist",
       failsWhenFull: true,
       signal,
     });
-    return share(groups, answers);
   }
 
   async #sendCancels(
@@ -316,9 +563,13 @@ export class RedisStorage implements Storage {
     groups: readonly (readonly string[])[],
     signal?: AbortSignal,
   ): Promise<readonly (readonly Stored[])[]> {
-    const { recordPrefix } = this.#keys;
-    const prepared = load.call(this.#keys, { recordPrefix }, groups.flat());
-    return share(groups, await this.#client.run(prepared, { what: "load tasks", signal }));
+    return share(groups, await this.#load(groups.flat(), "", signal));
+  }
+
+  #load(keys: readonly string[], mark: string, signal?: AbortSignal): Promise<readonly Stored[]> {
+    const { recordPrefix, progressPrefix, events } = this.#keys;
+    const args = { recordPrefix, progressPrefix, events, mark };
+    return this.#client.run(load.call(this.#keys, args, keys), { what: "load tasks", signal });
   }
 
   /** Creates a lane, or joins it; tells its epoch. */
@@ -338,10 +589,29 @@ export class RedisStorage implements Storage {
     return lane;
   }
 
-  #shared(): { recordPrefix: string; events: string; wake: string; recordTtl: string } {
-    const { recordPrefix, events, wake } = this.#keys;
-    return { recordPrefix, events, wake, recordTtl: `${this.#recordTtl}` };
+  #shared(): Readonly<
+    Record<"recordPrefix" | "progressPrefix" | "events" | "wake" | "recordTtl", string>
+  > {
+    const { recordPrefix, progressPrefix, events, wake } = this.#keys;
+    return { recordPrefix, progressPrefix, events, wake, recordTtl: `${this.#recordTtl}` };
   }
+}
+
+/** What one caller wants scheduled, and which version of the strikes it has looked at. */
+interface Scheduled {
+  readonly calls: readonly Call[];
+  readonly strikes?: string;
+}
+
+/** The version that a batch is sent with; `undefined` when nobody minds. */
+function newestOf(requests: readonly Scheduled[], heard: string | undefined): string | undefined {
+  let newest: string | undefined;
+  for (const { strikes } of requests) {
+    if (strikes === undefined) continue;
+    if (strikes === heard) return heard;
+    newest = strikes;
+  }
+  return newest;
 }
 
 /** The scripts cut ids out of rows by their length. */

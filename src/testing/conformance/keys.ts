@@ -6,9 +6,10 @@
 
 import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/strict";
 import type { Change } from "../../storage/contract.ts";
+import { is } from "./attention.ts";
 import { Ear } from "./ear.ts";
 import type { Test } from "./scene.ts";
-import { completed, failed, like, LONG, succeeded } from "./shorthands.ts";
+import { completed, failed, LONG, succeeded } from "./shorthands.ts";
 
 /** Keys that have broken something somewhere. */
 const ODD_KEYS: readonly string[] = [
@@ -125,8 +126,7 @@ export function keyTests(test: Test): void {
     await worker.step({ commits, want: 0 });
 
     for (const { key, generation } of claims) {
-      const change = await ear.until((told) => told.generation === generation);
-      like(change, { key, state: "completed" }); // invariant 66
+      await ear.until(is(key, generation, "completed")); // invariant 66
     }
     controller.abort();
   });

@@ -5,21 +5,24 @@
  */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
-import type { Change, Notice, Settlement } from "../../storage/contract.ts";
-import { Ear } from "./ear.ts";
-import type { Scene, Test } from "./scene.ts";
+import type { Change, Notice, Settlement, StateChange } from "../../storage/contract.ts";
+import { is, listening, stopping, watching } from "./attention.ts";
+import type { Test } from "./scene.ts";
 import { completed, failed, LONG, PAST_LEASE, succeeded } from "./shorthands.ts";
 
 /** What is heard of each way a run can go. */
-const HEARD: readonly (readonly [Settlement, Change["state"]])[] = [
+const HEARD: readonly (readonly [Settlement, StateChange["state"]])[] = [
   [completed(), "completed"],
   [failed(), "failed"],
   [{ kind: "cancelled", reason: "struck", text: "", ttl: LONG }, "cancelled"],
   [{ kind: "dead", text: "" }, "dead"],
-  [{ kind: "retried", due: undefined }, "retried"],
-  [{ kind: "retried", due: { after: LONG } }, "retried"],
+  [{ kind: "retried", due: undefined }, "queued"],
+  [{ kind: "retried", due: { after: LONG } }, "scheduled"],
+  [{ kind: "released", due: undefined }, "queued"],
+  [{ kind: "released", due: { after: LONG } }, "scheduled"],
   [succeeded(), "completed"],
   [succeeded({ state: "failed" }), "failed"],
+  [succeeded({ state: "cancelled", reason: "struck" }), "cancelled"],
 ];
 
 /** Declares them. */
@@ -121,7 +124,9 @@ export function listeningTests(test: Test): void {
     await until(is("waits", waits.generation, "cancelled"));
     await until(is("replaced", replaced.generation, "cancelled"));
     await until(is("running", deferred.generation, "cancelled"));
-    await until(is("running", running.generation, "cancelling"));
+    await until(({ kind, ...change }) =>
+      kind === "cancelling" && "generation" in change && change.generation === running.generation
+    );
     stop();
   });
 
@@ -153,7 +158,7 @@ export function listeningTests(test: Test): void {
     const marker = await scene.add("marker");
     await until(is("marker", marker.generation, "queued"));
 
-    deepEqual(heard.map(({ key }) => key), ["marker"]); // invariant 6
+    deepEqual(keysOf(heard), ["marker"]); // invariant 6
     await worker.settle(claim, completed());
     stop();
   });
@@ -167,7 +172,7 @@ export function listeningTests(test: Test): void {
     const second = await scene.add("second");
     await watchers[1].until(is("second", second.generation, "queued"));
 
-    ok(watchers[0].heard.every(({ key }) => key === "first")); // invariant 65
+    ok(keysOf(watchers[0].heard).every((key) => key === "first")); // invariant 65
     watchers[1].stop();
   });
 
@@ -181,7 +186,7 @@ export function listeningTests(test: Test): void {
     await neighbour.schedule([scene.call("b", { generation })]);
     await until(is("b", generation, "queued"));
 
-    deepEqual(heard.map(({ key }) => key), ["b"]);
+    deepEqual(keysOf(heard), ["b"]);
     await neighbour.cancel([{ key: "b" }]);
     stop();
   });
@@ -206,42 +211,12 @@ export function listeningTests(test: Test): void {
   });
 }
 
-function is(key: string, generation: string, state: Change["state"]) {
-  return (change: Change) =>
-    change.key === key && change.generation === generation && change.state === state;
+/** Whose changes these are. */
+function keysOf(changes: readonly Change[]): string[] {
+  return changes.flatMap((change) => change.kind === "mark" ? [] : [change.key]);
 }
 
 /** Due in about so many milliseconds: the request took a moment. */
 function isDue(notice: Notice, after: number): boolean {
   return notice.kind === "due" && notice.in <= after && notice.in > after - 3_000;
-}
-
-interface Stopping {
-  readonly signal: AbortSignal;
-  readonly stop: () => void;
-}
-
-function stopping(): Stopping {
-  const controller = new AbortController();
-  return { signal: controller.signal, stop: () => controller.abort() };
-}
-
-interface Attention<T> {
-  readonly heard: readonly T[];
-  readonly until: Ear<T>["until"];
-  readonly stop: () => void;
-}
-
-async function listening(scene: Scene, storage = scene.storage): Promise<Attention<Notice>> {
-  const ear = new Ear<Notice>();
-  const { signal, stop } = stopping();
-  await storage.listen(ear.listener, { signal });
-  return { heard: ear.heard, until: (wanted) => ear.until(wanted), stop };
-}
-
-async function watching(scene: Scene, storage = scene.storage): Promise<Attention<Change>> {
-  const ear = new Ear<Change>();
-  const { signal, stop } = stopping();
-  await storage.watch(ear.listener, { signal });
-  return { heard: ear.heard, until: (wanted) => ear.until(wanted), stop };
 }

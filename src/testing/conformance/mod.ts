@@ -5,20 +5,31 @@
  */
 
 import { describe, it } from "node:test";
+import { backgroundTests } from "./background.ts";
 import { cancelTests } from "./cancel.ts";
+import { clearTests } from "./clear.ts";
 import { keyTests } from "./keys.ts";
 import { leaseTests } from "./leases.ts";
 import { listeningTests } from "./listening.ts";
 import { loadTests } from "./load.ts";
 import { lostReplyTests } from "./lost_replies.ts";
+import { parkedTests } from "./parked.ts";
+import { presenceTests } from "./presence.ts";
+import { progressTests } from "./progress.ts";
 import { promoteTests } from "./promote.ts";
 import { replaceTests } from "./replace.ts";
+import { requeueTests } from "./requeue.ts";
 import { Scene, type Test } from "./scene.ts";
 import { scheduleTests } from "./schedule.ts";
+import { seedTests } from "./seed.ts";
 import { settleTests } from "./settle.ts";
 import { stepTests } from "./step.ts";
+import { strikeTests } from "./strikes.ts";
 import type { Setup } from "./subject.ts";
+import { surveyTests } from "./survey.ts";
+import { sweepTests } from "./sweep.ts";
 import { waitingTests } from "./waiting.ts";
+import { watchTests } from "./watch.ts";
 
 export type { Setup, Subject } from "./subject.ts";
 
@@ -60,13 +71,24 @@ const PARTS: Readonly<Record<string, (test: Test) => void>> = {
   schedule: scheduleTests,
   replace: replaceTests,
   cancel: cancelTests,
+  clear: clearTests,
+  seed: seedTests,
+  requeue: requeueTests,
   load: loadTests,
+  background: backgroundTests,
+  survey: surveyTests,
+  parked: parkedTests,
   step: stepTests,
   settlements: settleTests,
   leases: leaseTests,
   promote: promoteTests,
+  progress: progressTests,
+  presence: presenceTests,
+  strikes: strikeTests,
+  sweep: sweepTests,
   "lost replies": lostReplyTests,
   wait: waitingTests,
   "listen and watch": listeningTests,
+  "what is watched": watchTests,
   "odd keys": keyTests,
 };

@@ -13,6 +13,8 @@ import type {
   EndedTask,
   Found,
   LiveTask,
+  Seed,
+  Seeding,
   Storage,
   Verdict,
 } from "../../storage/contract.ts";
@@ -80,6 +82,17 @@ export class Scene implements AsyncDisposable {
     parts: Partial<Call> = {},
   ): Promise<Call & { readonly verdict: Verdict }> {
     return this.add(key, { mode: "replace", ...parts });
+  }
+
+  /** Seeds one task; tells the request and what became of it. */
+  async seed(
+    key: string,
+    parts: Partial<Seed> = {},
+  ): Promise<Seed & { readonly seeding: Seeding }> {
+    const { generation, due, body } = this.call(key, parts);
+    const request = { key, generation, due, body };
+    const [seeding] = await this.storage.seed([request]);
+    return { ...request, seeding };
   }
 
   /** Cancels whatever is live under the keys. */

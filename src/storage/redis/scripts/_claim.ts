@@ -6,7 +6,7 @@
 
 /**
  * Needs the fragments of `_common.ts` and `_tasks.ts`, and `entries`, `expired` (may a live claim of another be taken
- * over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`. Leaves `out`: flat, key, row and body for each task to run.
+ * over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`, `progressPrefix`. Leaves `out`: flat, key, row and body for each task to run.
  */
 export const claim = /* lua */ `
 local out = {}
@@ -26,7 +26,7 @@ if #entries > 0 then
     local at = status == 81 and 25 or 47                    -- where the row keeps its entry id
     local mine
     if not entry then                                       -- Redis 6.2 answers nil for a trimmed entry
-    elseif not entries[i][2] or not row or status == 83 or sub(row, at, at + #entry) ~= entry .. '|' then
+    elseif not entries[i][2] or status ~= 81 and status ~= 82 or sub(row, at, at + #entry) ~= entry .. '|' then
       stale[#stale + 1] = entry                             -- superseded, settled, or not ours at all (invariant 21)
     elseif status == 82 and sub(row, -#me) == me then
       mine = row                                            -- already: the reply was lost, or this process stalled
@@ -35,26 +35,33 @@ if #entries > 0 then
       mine = 'R' .. sub(row, 2, 24) .. token .. entry .. '|1|1|' .. mark    -- a first delivery: nearly always
       local n = #claimed
       claimed[n + 1], claimed[n + 2] = key, mine
+      if watched then tell('R', sub(row, 3, 24), key, 1, consumer) end
     else
-      local attempt, deliveries, due = match(row, '^(%d+)|(%d+)|(%d*)', at + #entry + 1)
-      local flags, generation = sub(row, 2, 2), sub(row, 3, 24)
-      local cancelled = flags == '1' or flags == '3'        -- before this claim: never runs (invariant 28)
+      local attempt, deliveries, due = match(row, '^(%d+)|(%d+)|([%d~]*)', at + #entry + 1)
+      local flags, generation = byte(row, 2) - 48, sub(row, 3, 24)
+      local cancelled = flags % 2 == 1                      -- before this claim: never runs (invariant 28)
+      if flags >= 4 then                                    -- what another run has reported is not this one's (invariant 25)
+        call('DEL', progressPrefix .. key)
+        flags = flags - 4
+      end
       deliveries = (deliveries or 0) + 1                    -- counted before the body is handed over (invariant 40)
       if cancelled or not attempt or not body or deliveries > maxDeliveries then
         stale[#stale + 1] = entry
+        local last = status == 82 and match(row, '^%d*|%d*|[%d~]*|%d*|(.*)$', at + #entry + 1) or ''
         if cancelled then
           record(key, 'X', generation, recordTtl, 'c')
-          tell('X', generation, key)
+          tell('X', generation, key, attempt or 1, last, 'c')
         else
-          local last = status == 82 and match(row, '^%d*|%d*|%d*|%d*|(.*)$', at + #entry + 1) or ''
           local why = not attempt and 'row' or body and 'deliveries' or 'body'
-          bury(key, generation, 'd', why, (attempt or 0) .. '|' .. last, body)
+          bury(key, generation, 'd', why, (attempt or 0) .. '|' .. last, body, attempt or 1, last)
         end
-        if not (flags >= '2' and handOver(key)) then gone[#gone + 1] = key end
+        local next = flags >= 2 and replacement(key)
+        if next then handOver(key, next) else gone[#gone + 1] = key end
       else
         mine = 'R' .. flags .. generation .. token .. entry .. '|' .. attempt .. '|' .. deliveries .. '|' .. due .. mark
         local n = #claimed
         claimed[n + 1], claimed[n + 2] = key, mine
+        tell('R', generation, key, attempt, consumer)
       end
     end
     if mine then

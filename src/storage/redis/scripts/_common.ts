@@ -41,25 +41,68 @@ end
 export const allowWhenFull = /* lua */ `call('XACK', stream, 'workers', '0-1')`;
 
 /**
- * Events: one message per call, built only while somebody listens. A letter, the generation, the key's length in bytes,
- * the key. Needs `watched`: until when somebody listens, or false.
+ * Events: one message per call, built only while somebody listens. For each a letter and the generation; when, which
+ * attempt and more detail, each with a bar behind it; the bytes of key and text, each with a colon behind it; key and text.
+ *
+ * | | | detail | text |
+ * |---|---|---|---|
+ * | `A` `S` `W` | queued, scheduled, waiting for a run to end | | |
+ * | `R` `C` `F` `D` | running, completed, failed, dead | | consumer, where it is known |
+ * | `X` | cancelled | reason letter | consumer, where it is known |
+ * | `K` | running, and to be cancelled | | |
+ * | `P` | progress | `current,total`, a comma where there is a message | message |
+ * | `M` | somebody looked; the mark is in the place of the generation | | |
+ *
+ * Needs `watched`: until when somebody listens, or false.
  */
 export const events = /* lua */ `
 local told = {}
 watched = watched and tonumber(watched) > now
-local function tell(letter, generation, key)
-  if watched then told[#told + 1] = letter .. generation .. #key .. ':' .. key end
+local function tell(letter, generation, key, attempt, text, detail)
+  if not watched then return end
+  text = text or ''
+  told[#told + 1] = letter .. generation .. stamp .. attempt .. '|' .. (detail or '') .. '|' .. #key .. ':' .. #text .. ':' .. key .. text
 end
 local function publish()
   if #told > 0 then call('PUBLISH', events, table.concat(told)) end
 end
+
+-- At which attempt the task of a row is, and who runs it.
+local function runOf(row)
+  if byte(row, 1) ~= 82 then return match(row, '|(%d+)|', 25) or 1, '' end
+  local attempt, consumer = match(row, '^[%d%-]*|(%d*)|%d*|[%d~]*|%d*|(.*)$', 47)
+  return attempt or 1, consumer or ''
+end
 `;
 
-/** Terminal records: status, generation, when it ended, the client's text. TTL 0 leaves a stub for 10 s (invariant 68). */
+/**
+ * Terminal records: status, generation, when it ended, the client's text. TTL 0 leaves a stub for 10 s (invariant 68).
+ * With the reason of a cancelled one its text begins: a letter, or `C` and the id of the request.
+ */
 export const records = /* lua */ `
 local function record(key, status, generation, ttl, text)
   if ttl == '0' then ttl, text = '10000', status == 'X' and sub(text, 1, byte(text, 1) == 67 and 23 or 1) or '' end
   call('SET', recordPrefix .. key, status .. generation .. stamp .. text, 'PX', ttl)
+end
+`;
+
+/**
+ * Takes what waits off its place: its entry out of the stream, its key out of the due set and the background. Needs
+ * `stream`, `dueSet`, `background`.
+ */
+export const leave = /* lua */ `
+local function leave(key, row)
+  local status = byte(row, 1)
+  if status == 81 then
+    local entry = match(row, '^[%d%-]+', 25)
+    if entry then
+      call('XACK', stream, 'workers', entry)
+      call('XDEL', stream, entry)
+    end
+  else
+    call('ZREM', dueSet, key)
+    if status == 66 then call('SREM', background, key) end
+  end
 end
 `;
 

@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, records, time } from "./_common.ts";
+import { allowWhenFull, events, leave, records, time } from "./_common.ts";
 
 /** What a cancel did. */
 export type Cancelled = "cancelled" | "requested" | "none";
@@ -15,16 +15,25 @@ export type Cancelled = "cancelled" | "requested" | "none";
  * record of what ended bears, so that the call sent again gives the first answer (invariants 6, 27).
  *
  * A cancelled task never runs, wherever its pointer is; a running one is marked in its row, so that it is not run again
- * after a crash (invariant 28). A deferred replacement is cancelled too, unless another generation was meant. Repeating
+ * after a crash (invariant 28). A chain that is to be there always is not seeded any more. A deferred replacement is cancelled too, unless another generation was meant. Repeating
  * changes nothing (invariant 55). The first write is one that a full Redis allows.
  */
 export const cancel: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls",
+  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls" | "automatic",
   { recordPrefix: "text"; events: "text"; wake: "text"; recordTtl: "text"; request: "text" },
   readonly Cancelled[]
 > = script(
   {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls"],
+    keys: [
+      "stream",
+      "state",
+      "bodies",
+      "dueSet",
+      "deferred",
+      "background",
+      "calls",
+      "automatic",
+    ],
     args: {
       recordPrefix: "text",
       events: "text",
@@ -39,12 +48,13 @@ ${time}
 local watched = call('HGET', calls, '@watch')
 ${events}
 ${records}
+${leave}
 
 local replies, ended = {}, {}
-local function finish(key, generation)
+local function finish(key, generation, attempt)
   ended[key] = true
   record(key, 'X', generation, recordTtl, 'C' .. request)
-  tell('X', generation, key)
+  tell('X', generation, key, attempt, '', 'c')
 end
 
 for i = FIRST, #ARGV, 2 do
@@ -55,37 +65,34 @@ for i = FIRST, #ARGV, 2 do
   local flags = row and byte(row, 2) - 48
   local live = row and (wanted == '' or wanted == generation)
 
-  local waiting = row and flags >= 2 and wanted ~= generation and call('HGET', deferred, key)
+  local waiting = row and flags % 4 >= 2 and wanted ~= generation and call('HGET', deferred, key)
   if waiting and (wanted == '' or wanted == sub(waiting, 1, 22)) then
     call('HDEL', deferred, key)
     flags = flags - 2
     row = sub(row, 1, 1) .. flags .. sub(row, 3)
     call('HSET', state, key, row)
-    finish(key, sub(waiting, 1, 22))
+    finish(key, sub(waiting, 1, 22), 1)
     reply = 'cancelled'
   end
 
+  if live and call('HGET', automatic, key) == 'on' then
+    ${allowWhenFull}
+    call('HSET', automatic, key, 'off')
+  end
   if live and status == 82 then
     reply = 'requested'
     if flags % 2 == 0 then
       ${allowWhenFull}
       call('HSET', state, key, 'R' .. (flags + 1) .. sub(row, 3))
       call('PUBLISH', wake, 'K' .. generation .. key)       -- the fast path; the mark in the row is the sure one
-      tell('K', generation, key)
+      tell('K', generation, key, 0)
     end
   elseif live then
     reply = 'cancelled'
     call('HDEL', state, key)
     call('HDEL', bodies, key)
-    if status == 83 then call('ZREM', dueSet, key)
-    else
-      local entry = match(row, '^[%d%-]+', 25)
-      if entry then
-        call('XACK', stream, 'workers', entry)
-        call('XDEL', stream, entry)
-      end
-    end
-    finish(key, generation)
+    leave(key, row)
+    finish(key, generation, (runOf(row)))
   elseif reply == 'none' and not ended[key] then            -- did this very call end it, and its reply was lost?
     local text = redis.pcall('GET', recordPrefix .. key)
     local bar = type(text) == 'string' and string.find(text, '|', 24, true)

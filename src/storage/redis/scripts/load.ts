@@ -12,33 +12,34 @@ export interface Stored {
   readonly body: string | null;
   readonly deferred: string | null;
   readonly record: string | null;
-  /** In the form of a record. */
   readonly grave: string | null;
+  /** What a run has reported: its token, and how far it was. */
+  readonly report: string | null;
 }
 
-/** The rest are keys. Writes nothing. */
+/** The rest are keys. Writes nothing. With a `mark`, whoever watches hears of it: what is told before it happened before. */
 export const load: Script<
   "state" | "bodies" | "deferred" | "graves",
-  { recordPrefix: "text" },
+  { recordPrefix: "text"; progressPrefix: "text"; events: "text"; mark: "text" },
   readonly Stored[]
 > = script(
   {
     keys: ["state", "bodies", "deferred", "graves"],
-    args: { recordPrefix: "text" },
+    args: { recordPrefix: "text", progressPrefix: "text", events: "text", mark: "text" },
     reply: (raw) => {
-      const [rows, bodies, deferred, records, graves] = raw as (string | null)[][];
+      const [rows, bodies, deferred, records, graves, reports] = raw as (string | null)[][];
       return rows.map((row, i) => ({
         row,
         body: bodies[i],
         deferred: deferred[i],
         record: records[i],
         grave: graves[i],
+        report: reports[i],
       }));
     },
   },
   /* lua */ `
-local sub, match = string.sub, string.match
-local replies = { {}, {}, {}, {}, {} }
+local replies = { {}, {}, {}, {}, {}, {} }
 for from = FIRST, #ARGV, 1000 do
   local names, records = {}, {}
   for i = from, math.min(from + 999, #ARGV) do
@@ -51,16 +52,16 @@ for from = FIRST, #ARGV, 1000 do
     redis.call('HMGET', deferred, unpack(names)),
     redis.call('MGET', unpack(records)),
     redis.call('HMGET', graves, unpack(names)),
+    {},
   }
   for i = 1, #names do
-    local grave = some[5][i]
-    if grave then                                           -- the body is not told: it can be long, and nobody asks for it
-      local ended, length, start = match(grave, '^(%d+)|%a*|(%d+)|()', 24)
-      some[5][i] = start and sub(grave, 1, 23) .. ended .. '|' .. sub(grave, start, start + length - 1)
-    end
-    for part = 1, 5 do table.insert(replies[part], some[part][i]) end
+    local row = some[1][i]
+    local reported = row and string.byte(row, 1) == 82 and string.byte(row, 2) >= 52
+    some[6][i] = reported and redis.call('MGET', progressPrefix .. names[i])[1]
+    for part = 1, 6 do table.insert(replies[part], some[part][i]) end
   end
 end
+if mark ~= '' then redis.call('PUBLISH', events, 'M' .. mark .. '0|0||0:0:') end
 return replies
 `,
 );

@@ -14,12 +14,12 @@ import { events, time } from "./_common.ts";
  * that a full Redis allows.
  */
 export const promote: Script<
-  "stream" | "state" | "dueSet" | "calls",
+  "stream" | "state" | "dueSet" | "background" | "calls",
   { events: "text"; limit: "number" },
   Promotion
 > = script(
   {
-    keys: ["stream", "state", "dueSet", "calls"],
+    keys: ["stream", "state", "dueSet", "background", "calls"],
     args: { events: "text", limit: "number" },
     reply: (raw) => {
       const [promoted, next] = raw as [number, string];
@@ -32,17 +32,20 @@ local names = call('ZRANGEBYSCORE', dueSet, '-inf', now, 'LIMIT', 0, limit)
 if #names > 0 then
   local watched = call('HGET', calls, '@watch')
   ${events}
-  local rows, put = call('HMGET', state, unpack(names)), {}
+  local rows, put, hidden = call('HMGET', state, unpack(names)), {}, {}
   call('ZREM', dueSet, unpack(names))
   for i = 1, #names do
-    local row = rows[i]
-    if row and byte(row, 1) == 83 then
+    local key, row = names[i], rows[i]
+    local status = row and byte(row, 1)
+    if status == 83 or status == 66 then
       local n = #put
-      put[n + 1] = names[i]
-      put[n + 2] = 'Q' .. sub(row, 2, 24) .. call('XADD', stream, '*', 'k', names[i]) .. sub(row, 25)
-      tell('A', sub(row, 3, 24), names[i])
+      put[n + 1] = key
+      put[n + 2] = 'Q' .. sub(row, 2, 24) .. call('XADD', stream, '*', 'k', key) .. sub(row, 25)
+      if status == 66 then hidden[#hidden + 1] = key end
+      if watched then tell('A', sub(row, 3, 24), key, runOf(row)) end
     end
   end
+  if #hidden > 0 then call('SREM', background, unpack(hidden)) end
   if #put > 0 then call('HSET', state, unpack(put)) end
   publish()
 end

@@ -7,7 +7,7 @@
 import { type Script, script } from "../script.ts";
 import { claim } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
-import { flush, tasks } from "./_tasks.ts";
+import { flush, places, tasks } from "./_tasks.ts";
 
 /** What was taken over. */
 export interface Reclaimed {
@@ -15,6 +15,8 @@ export interface Reclaimed {
   readonly cursor: string;
   /** Flat: key, row and body of each task to run. */
   readonly claims: readonly string[];
+  /** The version of the strikes. */
+  readonly strikes: string;
 }
 
 /**
@@ -24,9 +26,18 @@ export interface Reclaimed {
  * - Sent again with the same token and cursor it repeats the first answer, as far as it still holds (invariant 27).
  */
 export const reclaim: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls" | "dead" | "graves",
+  | "stream"
+  | "state"
+  | "bodies"
+  | "dueSet"
+  | "deferred"
+  | "background"
+  | "calls"
+  | "dead"
+  | "graves",
   {
     recordPrefix: "text";
+    progressPrefix: "text";
     events: "text";
     wake: "text";
     recordTtl: "text";
@@ -41,9 +52,20 @@ export const reclaim: Script<
   Reclaimed
 > = script(
   {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls", "dead", "graves"],
+    keys: [
+      "stream",
+      "state",
+      "bodies",
+      "dueSet",
+      "deferred",
+      "background",
+      "calls",
+      "dead",
+      "graves",
+    ],
     args: {
       recordPrefix: "text",
+      progressPrefix: "text",
       events: "text",
       wake: "text",
       recordTtl: "text",
@@ -56,14 +78,14 @@ export const reclaim: Script<
       maxDeliveries: "number",
     },
     reply: (raw) => {
-      const [cursor, claims] = raw as [string, string[]];
-      return { cursor: cursor === "0-0" ? "" : cursor, claims };
+      const [cursor, claims, strikes] = raw as [string, string[], string];
+      return { cursor: cursor === "0-0" ? "" : cursor, claims, strikes };
     },
   },
   /* lua */ `
 ${time}
-local remembered = call('HMGET', calls, memory, '@watch')
-local watched, expired = remembered[2], true
+local remembered = call('HMGET', calls, memory, '@watch', '@strikes')
+local watched, strikes, expired = remembered[2], remembered[3] or '', true
 local request = token .. cursor .. '|'
 ${lists}
 
@@ -80,14 +102,15 @@ if remembered[1] and sub(remembered[1], 1, #request) == request then
       again[n + 1], again[n + 2], again[n + 3] = key, row, call('HGET', bodies, key) or ''
     end
   end
-  return { reached, again }
+  return { reached, again, strikes }
 end
 
 local reply = redis.pcall('XAUTOCLAIM', stream, 'workers', consumer, lease, cursor, 'COUNT', want)
-if reply.err then return { '0-0', {} } end                  -- NOGROUP: then nothing is pending
+if reply.err then return { '0-0', {}, strikes } end         -- NOGROUP: then nothing is pending
 local entries = reply[2]
 ${events}
 ${records}
+${places}
 ${tasks}
 ${claim}
 ${flush}
@@ -99,6 +122,6 @@ if #out > 0 then
 end
 ${hint}
 publish()
-return { reply[1], out }
+return { reply[1], out, strikes }
 `,
 );

@@ -50,8 +50,7 @@ if #claim > 5 then
   end
   for i = 1, #names do
     if entryOf[i] and held[entryOf[i]] then
-      local flags = sub(rows[i], 2, 2)
-      letters[i] = (flags == '1' or flags == '3') and 'c' or 'o'
+      letters[i] = sub(rows[i], 2, 2) % 2 == 1 and 'c' or 'o'
     end
   end
 end

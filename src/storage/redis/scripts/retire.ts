@@ -10,12 +10,16 @@ import { tidy } from "./_tidy.ts";
 
 /**
  * The rest are the fields that `calls` may have for this consumer. Only when nothing is pending with it: DELCONSUMER throws
- * pending work away (invariant 37). Answers whether the consumer is gone.
+ * pending work away (invariant 37). Then it is not advertised any more either. Answers whether the consumer is gone.
  */
-export const retire: Script<"stream" | "calls", { consumer: "text" }, boolean> = script(
+export const retire: Script<
+  "stream" | "calls" | "workers",
+  { consumer: "text"; workerPrefix: "text" },
+  boolean
+> = script(
   {
-    keys: ["stream", "calls"],
-    args: { consumer: "text" },
+    keys: ["stream", "calls", "workers"],
+    args: { consumer: "text", workerPrefix: "text" },
     reply: (raw) => raw === 1,
   },
   /* lua */ `
@@ -28,6 +32,8 @@ if not pending.err then
   call('XGROUP', 'DELCONSUMER', stream, 'workers', consumer)
 end
 call('HDEL', calls, unpack(ARGV, FIRST))
+call('DEL', workerPrefix .. consumer)
+call('ZREM', workers, consumer)
 return 1
 `,
 );

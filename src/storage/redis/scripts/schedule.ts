@@ -10,6 +10,13 @@ import { events, hint, lists, records, time } from "./_common.ts";
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
 export type Answer = "ok" | "deferred" | readonly [row: string, body: string];
 
+/** An answer for each call; none of them when there are newer strikes. */
+export interface Answered {
+  readonly answers: readonly Answer[];
+  /** The version of the strikes, where the caller knew another. */
+  readonly newer?: string;
+}
+
 /**
  * The rest: for each call its key, head and body. The head is the mode (`a` add, `r` replace), the generation (22) and
  * when it is due: `""` at once, `"<ms>"` an instant, `"+<ms>"` a delay on the server's clock.
@@ -20,21 +27,38 @@ export type Answer = "ok" | "deferred" | readonly [row: string, body: string];
  * - An add on a live key changes nothing. A replace removes what waits and leaves its record; of a running task it is
  *   kept aside and marked in the row, so that the two bodies never overlap (invariants 1, 2, 14).
  * - A live key has a row, a body, and exactly one of stream entry and due entry.
+ * - With newer strikes than the caller has looked at nothing is written (invariant 56).
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
  */
 export const schedule: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls",
-  { recordPrefix: "text"; events: "text"; wake: "text"; recordTtl: "text" },
-  readonly Answer[]
+  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls",
+  {
+    recordPrefix: "text";
+    events: "text";
+    wake: "text";
+    recordTtl: "text";
+    strikes: "text";
+    checked: "flag";
+  },
+  Answered
 > = script(
   {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls"],
-    args: { recordPrefix: "text", events: "text", wake: "text", recordTtl: "text" },
-    reply: (raw) => raw as Answer[],
+    keys: ["stream", "state", "bodies", "dueSet", "deferred", "background", "calls"],
+    args: {
+      recordPrefix: "text",
+      events: "text",
+      wake: "text",
+      recordTtl: "text",
+      strikes: "text",
+      checked: "flag",
+    },
+    reply: read,
   },
   /* lua */ `
 ${time}
-local watched = call('HGET', calls, '@watch')
+local memory = call('HMGET', calls, '@watch', '@strikes')
+local watched = memory[1]
+if checked and strikes ~= (memory[2] or '') then return { 'outdated', memory[2] or '' } end
 ${lists}
 ${events}
 ${records}
@@ -73,7 +97,7 @@ if repeated then
   for i = count, 1, -1 do
     local key, row = names[i], rows[i]
     if not applied[key] then
-      local waiting = row and byte(row, 2) >= 50 and call('HGET', deferred, key)
+      local waiting = row and (byte(row, 2) - 48) % 4 >= 2 and call('HGET', deferred, key)
       beside[key] = waiting and sub(waiting, 1, 22) == generations[i]
       if recorded[i] or beside[key] or row and sub(row, 3, 24) == generations[i] then applied[key] = i end
     end
@@ -100,6 +124,9 @@ for i = 1, count do
     due = string.format('%.0f', at)
   end
 
+  local flags = row and byte(row, 2) - 48 or 0
+  local waiting = flags % 4 >= 2 and call('HGET', deferred, key)
+  local previous = waiting and sub(waiting, 1, 22)
   local before = i < (applied[key] or 0)                     -- then what runs now ran then, too, if the last was deferred
   local reply
   if recorded[i] or row and sub(row, 3, 24) == generation or before and not beside[key] then
@@ -108,18 +135,16 @@ for i = 1, count do
     reply = { row, call('HGET', bodies, key) or '' }
   elseif before then
     reply = 'deferred'
-  elseif row and byte(row, 1) == 82 then
+  elseif row and (byte(row, 1) == 82 or previous == generation) then
     reply = 'deferred'
-    local flags = byte(row, 2) - 48
-    local waiting = flags >= 2 and call('HGET', deferred, key)
-    local previous = waiting and sub(waiting, 1, 22)
     if previous ~= generation then
       call('HSET', deferred, key, generation .. due .. '|' .. body)
-      if flags < 2 then call('HSET', state, key, 'R' .. (flags + 2) .. sub(row, 3)) end
+      if flags % 4 < 2 then call('HSET', state, key, 'R' .. (flags + 2) .. sub(row, 3)) end
       if previous then
         record(key, 'X', previous, recordTtl, 'r')
-        tell('X', previous, key)
+        tell('X', previous, key, 1, '', 'r')
       end
+      tell('W', generation, key, 1)
     end
   else
     reply = 'ok'
@@ -140,12 +165,18 @@ for i = 1, count do
           call('XACK', stream, 'workers', entry)
           call('XDEL', stream, entry)
         end
-      elseif not later then call('ZREM', dueSet, key) end
-      if byte(row, 2) >= 50 then call('HDEL', deferred, key) end
+      else
+        if not later then call('ZREM', dueSet, key) end
+        if byte(row, 1) == 66 then call('SREM', background, key) end
+      end
+      if waiting then                                       -- its run was lost, and what waited for that goes, too
+        call('HDEL', deferred, key)
+        tell('X', previous, key, 1, '', 'r')
+      end
       record(key, 'X', sub(row, 3, 24), recordTtl, 'r')
-      tell('X', sub(row, 3, 24), key)
+      tell('X', sub(row, 3, 24), key, (runOf(row)), '', 'r')
     end
-    tell('A', generation, key)
+    tell(later and 'S' or 'A', generation, key, 1)
   end
   replies[i] = reply
 end
@@ -155,3 +186,10 @@ publish()
 return replies
 `,
 );
+
+function read(raw: unknown): Answered {
+  const answers = raw as readonly (Answer | "outdated")[];
+  return answers[0] === "outdated"
+    ? { answers: [], newer: answers[1] as string }
+    : { answers: answers as readonly Answer[] };
+}

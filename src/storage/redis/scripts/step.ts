@@ -7,7 +7,7 @@
 import { type Script, script } from "../script.ts";
 import { claim } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
-import { flush, tasks } from "./_tasks.ts";
+import { flush, places, tasks } from "./_tasks.ts";
 import { tidy } from "./_tidy.ts";
 
 /** What a step brought; `"old"`: nothing was done, the lane must be opened anew. */
@@ -23,6 +23,8 @@ export type Brought = "old" | {
   /** When the stream was trimmed: for how long its oldest pending entry has been holding up the rest. */
   readonly age?: number;
   readonly epoch: string;
+  /** The version of the strikes. */
+  readonly strikes: string;
 };
 
 /**
@@ -35,23 +37,40 @@ export type Brought = "old" | {
  * | `C` `F` + text | completed, failed |
  * | `X` + reason letter + text | cancelled |
  * | `D` + text | dead |
+ * | `E` + `C` or `F` + text | so too, and its chain ends on purpose |
  * | `T` + due | again, one attempt more |
  * | `L` + due | released, nothing charged |
+ * | `H` + due | released, because nobody knows the task |
  * | `P` + state letter + generation (22) + due + `\|` + bytes of the text + `\|` + text + body | the next of a chain |
+ *
+ * The text after `PX` begins with the reason letter as well.
  *
  * - Fencing: an outcome counts only while the row bears its token; otherwise it writes nothing, not even an
  *   acknowledgement (invariants 19, 23, 24). Each token commits at most once, also when a key comes twice in one call.
  * - A lane opens with a call that has no epoch and asks for nothing: it creates the lane, or joins it. A call of another
  *   epoch is refused, so that old bytes arriving late can never claim or commit anything a second time. Numbers only rise.
+ *   The group knows the consumer from then on, also if it never gets anything: so the sweep can forget it.
  * - Sent again with the same number it repeats the first answer, tasks included, and changes nothing (invariant 27).
  * - Ack, row, body, record, retry, successor and deferred replacement change together (invariant 35).
  * - A row that runs elsewhere is never taken here (invariant 20). What was cancelled before the claim never runs.
+ * - What failed keeps its body. What a run has reported goes with it (invariant 25).
  * - The first write is one that a full Redis allows (invariant 78).
  */
 export const step: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "calls" | "dead" | "graves",
+  | "stream"
+  | "state"
+  | "bodies"
+  | "dueSet"
+  | "deferred"
+  | "background"
+  | "calls"
+  | "dead"
+  | "graves"
+  | "failed"
+  | "automatic",
   {
     recordPrefix: "text";
+    progressPrefix: "text";
     events: "text";
     wake: "text";
     recordTtl: "text";
@@ -69,9 +88,22 @@ export const step: Script<
   Brought
 > = script(
   {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "calls", "dead", "graves"],
+    keys: [
+      "stream",
+      "state",
+      "bodies",
+      "dueSet",
+      "deferred",
+      "background",
+      "calls",
+      "dead",
+      "graves",
+      "failed",
+      "automatic",
+    ],
     args: {
       recordPrefix: "text",
+      progressPrefix: "text",
       events: "text",
       wake: "text",
       recordTtl: "text",
@@ -90,8 +122,8 @@ export const step: Script<
   },
   /* lua */ `
 ${time}
-local memory = call('HMGET', calls, lane, '@watch')
-local watched, expired = memory[2], false
+local memory = call('HMGET', calls, lane, '@watch', '@strikes')
+local watched, strikes, expired = memory[2], memory[3] or '', false
 local last, lastEpoch, lastSeen, lastCursor, lastVerdicts
 if memory[1] then
   last, lastEpoch, lastSeen, lastCursor, lastVerdicts = match(memory[1], '^(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
@@ -102,9 +134,14 @@ if epoch == '' then
   if not last then
     lastEpoch = string.format('%.0f', time[1] * 1000000 + time[2])
     ${allowWhenFull}
+    local named = redis.pcall('XGROUP', 'CREATECONSUMER', stream, 'workers', consumer)
+    if type(named) == 'table' then                          -- NOGROUP, as below
+      call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
+      call('XGROUP', 'CREATECONSUMER', stream, 'workers', consumer)
+    end
     call('HSET', calls, lane, '0|' .. lastEpoch .. '|0||')
   end
-  return { '', {}, 0, '', '', lastEpoch }
+  return { '', {}, 0, '', '', lastEpoch, strikes }
 end
 if epoch ~= lastEpoch or number < last then return { 'old' } end
 
@@ -131,12 +168,13 @@ if number == last then                                      -- the reply was los
       end
     end
   until #list < 1000
-  return { lastVerdicts, again, tonumber(lastSeen), lastCursor, '', lastEpoch }
+  return { lastVerdicts, again, tonumber(lastSeen), lastCursor, '', lastEpoch, strikes }
 end
 
 ${lists}
 ${events}
 ${records}
+${places}
 ${tasks}
 
 -- 1. Settle.
@@ -175,12 +213,12 @@ if #ARGV >= FIRST then
       local i = mine[n]
       local key, row, outcome, ttl = names[i], rows[i], outcomes[i], ttls[i]
       local code, flags = byte(outcome, 1), byte(row, 2) - 48
-      if flags == 0 and ttl ~= '0' and (code == 67 or code == 70) then      -- completed or failed: nearly always
+      if flags == 0 and code == 67 and ttl ~= '0' then                       -- completed: nearly always
         gone[#gone + 1] = key
-        call('SET', recordPrefix .. key, sub(outcome, 1, 1) .. sub(row, 3, 24) .. stamp .. sub(outcome, 2), 'PX', ttl)
-        if watched then tell(sub(outcome, 1, 1), sub(row, 3, 24), key) end
+        call('SET', recordPrefix .. key, 'C' .. sub(row, 3, 24) .. stamp .. sub(outcome, 2), 'PX', ttl)
+        if watched then tell('C', sub(row, 3, 24), key, runOf(row)) end
       else
-        local attempt, deliveries = match(row, '|(%d+)|(%d+)|', 47)
+        local attempt, deliveries, since = match(row, '^[%d%-]*|(%d+)|(%d+)|%d*(~?%d*)', 47)
         attempt, deliveries = tonumber(attempt) or 1, tonumber(deliveries) or 1
         local generation, kind, text = sub(row, 3, 24), sub(outcome, 1, 1), sub(outcome, 2)
         local successor, due, body
@@ -190,23 +228,37 @@ if #ARGV >= FIRST then
           successor, due, length, start = match(text, '^(......................)([+%d]*)|(%d+)|()', 2)
           body = sub(text, start + length)
           text = sub(text, start, start + length - 1)
+        elseif kind == 'E' then                             -- on purpose: it is not seeded again
+          kind, text = sub(text, 1, 1), sub(text, 2)
+          if call('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
         end
-        local again = kind == 'T' or kind == 'L'
-        local replaced = flags >= 2 and handOver(key)       -- whatever it wanted, its replacement is next (invariant 14)
-        local cancelled = (flags == 1 or flags == 3) and (again or successor)
-        if cancelled then kind, text = 'X', 'c' .. (again and '' or text)
-        elseif replaced and again then kind, text = 'X', 'r' end
-        if kind == 'T' then wait(key, '0', generation, attempt + 1, 0, instant(text))
-        elseif kind == 'L' then wait(key, '0', generation, attempt, math.max(0, deliveries - 1), instant(text))
-        elseif kind == 'D' then bury(key, generation, 'D', 'worker', text, call('HGET', bodies, key))
-        else record(key, kind, generation, ttl, text) end
-        if replaced or kind == 'T' or kind == 'L' then      -- it has a row again
-        elseif successor and not cancelled then
-          call('HSET', bodies, key, body)
-          wait(key, '0', successor, 1, 0, instant(due))
-          tell('A', successor, key)
-        else gone[#gone + 1] = key end
-        if kind ~= 'D' then tell(kind == 'L' and 'A' or kind, generation, key) end
+        if flags >= 4 then call('DEL', progressPrefix .. key) end
+        local again = kind == 'T' or kind == 'L' or kind == 'H'
+        local next = flags % 4 >= 2 and replacement(key)    -- whatever it wanted, that is next (invariant 14)
+        local cancelled = flags % 2 == 1 and (again or successor)
+        if cancelled then
+          kind, text = 'X', 'c' .. (again and '' or sub(text, kind == 'X' and 2 or 1))
+        elseif next and again then kind, text = 'X', 'r' end
+        if kind == 'T' then wait(key, generation, attempt + 1, 0, instant(text))
+        elseif kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text))
+        elseif kind == 'H' then
+          if (since or '') == '' then since = '~' .. now end -- else from hold to hold
+          wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text), true, since)
+        else
+          local _, runner = runOf(row)
+          if kind == 'D' then
+            bury(key, generation, 'D', 'worker', text, call('HGET', bodies, key), attempt, runner)
+          else
+            if kind == 'F' then fail(key, generation, ttl, text, call('HGET', bodies, key))
+            else record(key, kind, generation, ttl, text) end
+            tell(kind, generation, key, attempt, runner, kind == 'X' and sub(text, 1, 1) or '')
+          end
+          if next then handOver(key, next)
+          elseif successor and not cancelled then
+            call('HSET', bodies, key, body)
+            wait(key, successor, 1, 0, instant(due), true)
+          else gone[#gone + 1] = key end
+        end
       end
     end
     ${flush}
@@ -243,19 +295,20 @@ local age = ''
 if trim == 'now' or trim == 'idle' and seen == 0 then
   ${tidy}
 end
-return { verdicts, claims, seen, cursor, age, epoch }
+return { verdicts, claims, seen, cursor, age, epoch, strikes }
 `,
 );
 
 function read(raw: unknown): Brought {
-  const [verdicts, claims, seen, cursor, age, epoch] = raw as [
+  const [verdicts, claims, seen, cursor, age, epoch, strikes] = raw as [
     string,
     string[],
     number,
     string,
     number | "",
     string,
+    string,
   ];
   if (verdicts === "old") return "old";
-  return { verdicts, claims, seen, cursor, age: age === "" ? undefined : age, epoch };
+  return { verdicts, claims, seen, cursor, age: age === "" ? undefined : age, epoch, strikes };
 }

@@ -1,0 +1,174 @@
+/**
+ * Puts tasks on the docket.
+ *
+ * @module
+ */
+
+import { PayloadTooLargeError } from "../base/errors.ts";
+import { toMillis } from "../base/duration.ts";
+import { randomId, timeOrderedId } from "../base/ids.ts";
+import { encodeMessage } from "../base/message.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
+import type { Call, Verdict } from "../storage/contract.ts";
+import type { Docket } from "./docket.ts";
+import { Execution } from "./execution.ts";
+import type { Internals } from "./internals.ts";
+import { type AddOptions, type CallOptions, toDue, validateKey } from "./options.ts";
+import type { Plan } from "./planned_call.ts";
+import type { AnyFunction } from "./registry.ts";
+
+const CALL_OPTIONS: OptionNames<CallOptions> = { when: true, delay: true, key: true, ttl: true };
+const ADD_OPTIONS: OptionNames<AddOptions> = { ...CALL_OPTIONS, signal: true };
+
+/** No request to the storage has more calls. */
+const MOST = 1_000;
+
+/** Plans calls and schedules them, in the light of what is struck. */
+export class Producer {
+  readonly #docket: Docket;
+  readonly #internals: Internals;
+  readonly #maxPayloadBytes: number;
+
+  constructor(docket: Docket, internals: Internals, maxPayloadBytes: number) {
+    this.#docket = docket;
+    this.#internals = internals;
+    this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  /** Checks task and options now; the returned function checks and encodes the arguments. */
+  plan(
+    verb: "add" | "replace" | "call",
+    task: AnyFunction | string,
+    options: AddOptions,
+  ): (args: readonly unknown[]) => Plan {
+    const name = typeof task === "string" ? task : this.#internals.registry.add(task).name;
+    if (name === "") throw new TypeError('Cannot add a task without a name: give one, not ""');
+    refuseUnknownOptions(`${verb}()`, options, verb === "call" ? CALL_OPTIONS : ADD_OPTIONS);
+    const due = toDue(options);
+    const ttl = options.ttl === undefined ? undefined : Math.ceil(toMillis("ttl", options.ttl));
+    const mode = verb === "replace" ? verb : "add";
+    if (options.key !== undefined) validateKey(options.key);
+    return (args) => {
+      const key = options.key ?? timeOrderedId();
+      return { mode, task: name, key, args, due, body: this.encode(name, args, ttl) };
+    };
+  }
+
+  /**
+   * The stored form of a task with its arguments.
+   *
+   * @throws {SerializationError} When an argument cannot be carried.
+   * @throws {PayloadTooLargeError} When they are too large.
+   */
+  encode(task: string, args: readonly unknown[], ttl?: number): string {
+    const { codec } = this.#internals;
+    const encoded = codec.encode(args, "args");
+    this.#refuseLarge(task, encoded);
+    return encodeMessage(task, encoded, codec, ttl);
+  }
+
+  /** Schedules one call. */
+  async schedule(plan: Plan, signal?: AbortSignal): Promise<Execution> {
+    const [execution] = await this.scheduleAll([plan], signal);
+    return execution;
+  }
+
+  /** Schedules calls in the order given, and tells of each what became of it. */
+  async scheduleAll(plans: readonly Plan[], signal?: AbortSignal): Promise<Execution[]> {
+    signal?.throwIfAborted();
+    this.#internals.closed.throwIfAborted();
+    if (plans.length <= MOST) return await this.#send(plans, signal);
+    const parts: Promise<Execution[]>[] = [];
+    for (let from = 0; from < plans.length; from += MOST) {
+      parts.push(this.#send(plans.slice(from, from + MOST), signal));
+    }
+    return (await Promise.all(parts)).flat();
+  }
+
+  async #send(plans: readonly Plan[], signal: AbortSignal | undefined): Promise<Execution[]> {
+    const { storage, book } = this.#internals;
+    const calls = plans.map(({ key, mode, due, body }): Call => {
+      return { key, generation: randomId(), mode, due, body };
+    });
+    let looked: string | undefined;
+    for (;;) {
+      const { version } = book;
+      const struck = plans.map((plan) => this.#isStruck(plan));
+      if (struck.includes(true) && looked !== version) {
+        await book.refresh(signal); // perhaps it was restored meanwhile
+        looked = book.version;
+        continue;
+      }
+      const open = struck.includes(true) ? calls.filter((_, i) => !struck[i]) : calls;
+      const verdicts = open.length > 0
+        ? await storage.schedule(open, { signal, strikes: version })
+        : [];
+      if (verdicts.some(({ kind }) => kind === "outdated")) {
+        await book.refresh(signal); // and once more, under the same ids: nothing is scheduled twice
+        continue;
+      }
+      let next = 0;
+      return plans.map((plan, i) => this.#handle(plan, calls[i], struck[i] || verdicts[next++]));
+    }
+  }
+
+  /** Where the task is not known, nor are the names of its parameters: the workers will look at those. */
+  #isStruck({ task, args }: Plan): boolean {
+    const { book: { strikes }, registry } = this.#internals;
+    if (strikes.empty) return false;
+    const definition = registry.get(task);
+    if (!definition) return strikes.strikesTask(task);
+    return strikes.find(task, definition.parameters, args) !== undefined;
+  }
+
+  #handle(plan: Plan, { generation }: Call, verdict: Verdict | true): Execution {
+    const { key, task, args, due } = plan;
+    const docket = this.#docket;
+    const now = this.#internals.clock.now();
+    const when = due === undefined ? now : "at" in due ? due.at : now + due.after;
+    const scheduled = { task, args, when };
+    if (verdict === true) {
+      const ended = { generation, state: "cancelled", endedAt: now, text: "", reason: "struck" };
+      return new Execution({
+        docket,
+        key,
+        generation,
+        disposition: "struck",
+        scheduled: { ...scheduled, state: "cancelled" },
+        found: { ended: ended as typeof ended & { state: "cancelled"; reason: "struck" } },
+      });
+    }
+    if (verdict.kind === "exists") {
+      const { live } = verdict;
+      const found = { live };
+      return new Execution({
+        docket,
+        key,
+        generation: live.generation,
+        disposition: "exists",
+        found,
+      });
+    }
+    const state = verdict.kind === "deferred" ? "waiting" : when > now ? "scheduled" : "queued";
+    const disposition = verdict.kind === "deferred" ? "deferred" : "scheduled";
+    return new Execution({
+      docket,
+      key,
+      generation,
+      disposition,
+      scheduled: { ...scheduled, state },
+    });
+  }
+
+  #refuseLarge(task: string, encoded: string): void {
+    const limit = this.#maxPayloadBytes;
+    if (encoded.length * 3 <= limit) return; // no character takes more than three bytes
+    const bytes = new TextEncoder().encode(encoded).length;
+    if (bytes <= limit) return;
+    throw new PayloadTooLargeError(
+      `Cannot schedule "${task}": its arguments take ${bytes} bytes, more than the ${limit} allowed`,
+      bytes,
+      limit,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Says that a worker can claim.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+import { allowWhenFull, time } from "./_common.ts";
+
+/**
+ * For so many milliseconds more. With `renews` what it said of itself is kept, if it is still there: otherwise nothing is
+ * written and the answer is false. The first write is one that a full Redis allows: its tasks can be claimed all the same.
+ */
+export const advertise: Script<
+  "stream" | "workers",
+  { workerPrefix: "text"; consumer: "text"; span: "text"; renews: "flag"; text: "text" },
+  boolean
+> = script(
+  {
+    keys: ["stream", "workers"],
+    args: {
+      workerPrefix: "text",
+      consumer: "text",
+      span: "text",
+      renews: "flag",
+      text: "text",
+    },
+    reply: (raw) => raw === 1,
+  },
+  /* lua */ `
+${time}
+local name = workerPrefix .. consumer
+if renews then
+  if call('PEXPIRE', name, span) == 0 then return 0 end
+else
+  ${allowWhenFull}
+  call('SET', name, text, 'PX', span)
+end
+call('ZADD', workers, now, consumer)
+return 1
+`,
+);

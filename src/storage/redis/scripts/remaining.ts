@@ -1,0 +1,15 @@
+/**
+ * Counts what is not in the background.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+
+/** Both numbers as of the same instant. Writes nothing. */
+export const remaining: Script<"state" | "background", Record<never, never>, number> = script(
+  { keys: ["state", "background"], args: {}, reply: (raw) => raw as number },
+  /* lua */ `
+return math.max(0, redis.call('HLEN', state) - redis.call('SCARD', background))
+`,
+);

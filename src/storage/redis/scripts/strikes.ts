@@ -1,0 +1,29 @@
+/**
+ * Tells what is struck.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+
+/** All rules, and their version as of the same instant. */
+export interface Struck {
+  /** `""` before the first one. */
+  readonly version: string;
+  readonly rules: readonly string[];
+}
+
+/** Writes nothing. */
+export const strikes: Script<"calls" | "strikes", Record<never, never>, Struck> = script(
+  {
+    keys: ["calls", "strikes"],
+    args: {},
+    reply: (raw) => {
+      const [version, rules] = raw as [string, string[]];
+      return { version, rules };
+    },
+  },
+  /* lua */ `
+return { redis.call('HGET', calls, '@strikes') or '', redis.call('HKEYS', strikes) }
+`,
+);

@@ -1,0 +1,37 @@
+/**
+ * Tells who can claim.
+ *
+ * @module
+ */
+
+import type { Presence } from "../../contract.ts";
+import { type Script, script } from "../script.ts";
+
+/** Those who are advertised. Writes nothing: who died without a word is forgotten by the sweep. */
+export const workers: Script<"workers", { workerPrefix: "text" }, readonly Presence[]> = script(
+  {
+    keys: ["workers"],
+    args: { workerPrefix: "text" },
+    reply: (raw) => {
+      const flat = raw as string[];
+      const presences: Presence[] = [];
+      for (let i = 0; i < flat.length; i += 3) {
+        presences.push({ consumer: flat[i], seenAt: Number(flat[i + 1]), text: flat[i + 2] });
+      }
+      return presences;
+    },
+  },
+  /* lua */ `
+local list, told = redis.call('ZRANGE', workers, 0, -1, 'WITHSCORES'), {}
+for from = 1, #list, 2000 do
+  local to, names = math.min(from + 1999, #list), {}
+  for i = from, to, 2 do names[#names + 1] = workerPrefix .. list[i] end
+  local texts = redis.call('MGET', unpack(names))
+  for i = from, to, 2 do
+    local text, n = texts[(i - from) / 2 + 1], #told
+    if text then told[n + 1], told[n + 2], told[n + 3] = list[i], list[i + 1], text end
+  end
+end
+return told
+`,
+);

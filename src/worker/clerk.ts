@@ -1,0 +1,166 @@
+/**
+ * Writes down how runs end: what is recorded, for how long, and what comes next.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { messageOf, UnknownTaskError } from "../base/errors.ts";
+import { encodeFailure } from "../base/failure.ts";
+import { randomId } from "../base/ids.ts";
+import { encodeEnding, type Message } from "../base/message.ts";
+import type { RunEnd, Succession } from "../dependencies/dependency.ts";
+import type { Resources } from "../dependencies/resolve.ts";
+import type { Internals } from "../docket/internals.ts";
+import type { Definition } from "../docket/task.ts";
+import type { Settlement } from "../storage/contract.ts";
+import type { Bounds } from "./bounds.ts";
+import { validatedSuccession } from "./decision.ts";
+import type { Run } from "./run.ts";
+
+const log = getLogger(["docket", "worker"]);
+
+/** What is known of a run, as far as it came. */
+export interface Case {
+  readonly run: Run;
+  readonly message?: Message;
+  readonly definition?: Definition;
+  readonly args?: readonly unknown[];
+  /** What was opened for it. */
+  readonly resources?: Resources;
+}
+
+/** An end, as it is recorded. */
+type Ended =
+  | { readonly state: "completed" | "failed"; readonly text: string }
+  | { readonly state: "cancelled"; readonly reason: "struck"; readonly text: string };
+
+/** Turns ends into settlements. */
+export class Clerk {
+  readonly #internals: Internals;
+  readonly #worker: string;
+  readonly #bounds: Bounds;
+
+  constructor(internals: Internals, worker: string, bounds: Bounds) {
+    this.#internals = internals;
+    this.#worker = worker;
+    this.#bounds = bounds;
+  }
+
+  /** The handler returned. When its result cannot be carried, it failed; `refused` hears of that. */
+  completed(what: Case, result: unknown, refused: (error: unknown) => void): Settlement {
+    let value = "";
+    if (result !== undefined) {
+      try {
+        value = this.#internals.codec.encode(result, "result");
+      } catch (error) {
+        refused(error);
+        return this.failed(what, error); // its work is done: trying again would do it twice
+      }
+    }
+    return this.#end(what, "completed", { state: "completed", text: this.#text(what, value) });
+  }
+
+  /** It failed, and is not tried again. */
+  failed(what: Case, error: unknown): Settlement {
+    const { run: { claim }, message } = what;
+    log.error("{task} {key} failed at attempt {attempt}: {reason}", {
+      task: message?.task ?? "unknown",
+      key: claim.key,
+      attempt: claim.attempt,
+      reason: messageOf(error),
+      error,
+      arguments: loggable(what),
+    });
+    const text = this.#text(what, encodeFailure(error));
+    return this.#end(what, "failed", { state: "failed", text });
+  }
+
+  /** It is struck: this run is skipped, and no other of its chain (invariant 47). */
+  struck(what: Case): Settlement {
+    const { run: { claim }, message } = what;
+    log.warn("{task} {key} is struck and does not run", { task: message?.task, key: claim.key });
+    const text = this.#text(what, "");
+    return this.#end(what, "skipped", { state: "cancelled", reason: "struck", text });
+  }
+
+  /** It was asked to stop, and did. */
+  cancelled(what: Case): Settlement {
+    const { cancelled } = this.#internals.retention;
+    const ttl = what.message?.ttl ?? cancelled;
+    return { kind: "cancelled", reason: "cancelled", text: this.#text(what, ""), ttl };
+  }
+
+  /** It cannot be read: a person must look at it (invariant 39). */
+  unreadable(run: Run, error: unknown): Settlement {
+    const { key } = run.claim;
+    log.error("Parked {key}: {reason}", { key, reason: messageOf(error) });
+    return { kind: "dead", text: this.#text({ run }, encodeFailure(error)) };
+  }
+
+  /** Nobody knew its task for too long (invariant 38). */
+  unknown(what: Case & { readonly message: Message }): Settlement {
+    const { task } = what.message;
+    const error = new UnknownTaskError(
+      `Cannot run "${task}": no worker that was given it knew it, for too long`,
+      task,
+    );
+    log.error("Parked {key}: {reason}", { key: what.run.claim.key, reason: error.message });
+    return { kind: "dead", text: this.#text(what, encodeFailure(error)) };
+  }
+
+  /** What ended, and what comes after it in the same step. */
+  #end(what: Case, outcome: RunEnd["outcome"], ended: Ended): Settlement {
+    const { run: { claim }, message, definition } = what;
+    const ttl = message?.ttl ?? this.#internals.retention[ended.state];
+    const chain = this.#bounds.isLast(claim.key) ? undefined : this.#succession(what, outcome);
+    if (chain?.kind !== "next" || !definition) {
+      if (ended.state === "cancelled") return { kind: "cancelled", ...ended, ttl };
+      const { state, text } = ended;
+      return chain ? { kind: state, text, ttl, stops: true } : { kind: state, text, ttl };
+    }
+    let body = claim.body;
+    try {
+      if (chain.args) {
+        body = this.#internals.producer.encode(definition.name, chain.args, message?.ttl);
+      }
+    } catch (error) {
+      // What it gave its successor cannot be carried: that is its own failure. The chain goes on as it was.
+      const { resources: _, ...rest } = what;
+      return this.failed(rest, error);
+    }
+    return { kind: "succeeded", ...ended, ttl, generation: randomId(), due: chain.due, body };
+  }
+
+  /** A policy that cannot decide ends nothing but its own chain (invariant 36). */
+  #succession(what: Case, outcome: RunEnd["outcome"]): Succession | undefined {
+    const { run: { claim }, definition, resources } = what;
+    if (!definition || definition.chain.length === 0) return undefined;
+    const end = { outcome, startedAt: claim.startedAt };
+    try {
+      for (const dependency of definition.chain) {
+        const succession = dependency.succeed?.(end, resources?.valueOf(dependency));
+        if (succession) return validatedSuccession(succession);
+      }
+    } catch (error) {
+      log.error("A policy of {task} cannot decide what comes next: {reason}", {
+        task: definition.name,
+        reason: messageOf(error),
+        error,
+      });
+    }
+    return undefined;
+  }
+
+  #text({ run: { claim }, message }: Case, value: string): string {
+    const { attempt, startedAt } = claim;
+    return encodeEnding({ attempt, startedAt, worker: this.#worker, task: message?.task, value });
+  }
+}
+
+/** What of the arguments may be logged; nothing, unless the task says so (invariant 85). */
+export function loggable(
+  { definition, args }: Case,
+): Readonly<Record<string, unknown>> | undefined {
+  return args && definition?.loggable(args);
+}

@@ -1,0 +1,95 @@
+/**
+ * Says that the worker is there, while it can claim, and what it can run.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { onAbort } from "../base/abort.ts";
+import { type Clock, type Millis, sleep } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Liveness } from "../docket/options.ts";
+import { encodeIntroduction } from "../docket/presence.ts";
+import type { Registry } from "../docket/registry.ts";
+import type { Storage } from "../storage/contract.ts";
+
+const log = getLogger(["docket", "worker"]);
+
+/** Who knows whether the worker can claim. */
+export interface Able {
+  /** Whether its last attempt went well. */
+  readonly able: boolean;
+  /** Resolves when that has changed, or the signal aborts. */
+  whenTurned(signal: AbortSignal): Promise<void>;
+}
+
+/** What a {@linkcode Heartbeat} needs. */
+export interface HeartbeatOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly consumer: string;
+  readonly concurrency: number;
+  readonly registry: Registry;
+  readonly liveness: Liveness;
+  readonly fetcher: Able;
+}
+
+/** Advertises the worker at once when it can claim, and no longer when it cannot, or drains (invariant 73). */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  /** How many tasks the worker was said to know. */
+  #said = -1;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /** Advertises until the signal aborts, and then takes it back. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, fetcher, registry, liveness: { interval } } = this.#options;
+    const startedAt = clock.now();
+    while (!signal.aborted) {
+      const { able } = fetcher;
+      if (able) await this.#beat(startedAt, signal);
+      else await this.#withdraw();
+      if (fetcher.able !== able) continue;
+      const over = new AbortController();
+      const deafen = onAbort(signal, () => over.abort());
+      const news = [fetcher.whenTurned(over.signal), registry.whenChanged(over.signal)];
+      await Promise.race(able ? [...news, sleep(clock, interval, over.signal)] : news);
+      over.abort();
+      deafen();
+    }
+    await this.#withdraw();
+  }
+
+  /** Nobody is to count on this worker any more. */
+  async #withdraw(): Promise<void> {
+    if (this.#said < 0) return;
+    const { storage, consumer } = this.#options;
+    this.#said = -1;
+    try {
+      await storage.withdraw(consumer);
+    } catch {
+      // The advertisement runs out by itself.
+    }
+  }
+
+  async #beat(startedAt: Millis, signal: AbortSignal): Promise<void> {
+    const { storage, consumer, concurrency, registry, liveness: { silence } } = this.#options;
+    try {
+      const size = registry.size;
+      const tasks = registry.parameters();
+      const news = size === this.#said
+        ? undefined
+        : encodeIntroduction({ startedAt, concurrency, tasks });
+      const known = await storage.advertise(consumer, silence, news, { signal });
+      this.#said = known ? size : -1;
+      if (!known) await this.#beat(startedAt, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#said = -1;
+      log.warn("Cannot say that this worker lives: {reason}", { reason: messageOf(error) });
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Keeps tasks going that are to be there always.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { type Clock, type Millis, sleep } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { randomId } from "../base/ids.ts";
+import type { AnyDependency } from "../dependencies/dependency.ts";
+import type { Internals } from "../docket/internals.ts";
+import type { Definition } from "../docket/task.ts";
+import type { Due, Seed } from "../storage/contract.ts";
+import type { Bounds } from "./bounds.ts";
+
+const log = getLogger(["docket", "worker"]);
+
+/** What a {@linkcode Seeder} needs. */
+export interface SeederOptions {
+  readonly internals: Internals;
+  readonly bounds: Bounds;
+}
+
+/** Schedules automatic tasks when the worker starts, and again whenever a chain was severed (invariant 49). */
+export class Seeder {
+  readonly #internals: Internals;
+  readonly #clock: Clock;
+  readonly #interval: Millis;
+  readonly #bounds: Bounds;
+  #looked = false;
+  #onStarted = () => {};
+  /** Resolves when all automatic tasks were scheduled once. */
+  readonly started: Promise<void> = new Promise((resolve) => this.#onStarted = resolve);
+
+  constructor({ internals, bounds }: SeederOptions) {
+    this.#internals = internals;
+    this.#clock = internals.clock;
+    this.#interval = internals.liveness.interval;
+    this.#bounds = bounds;
+  }
+
+  /** Looks after them until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const any = await this.#look(signal);
+        this.#onStarted();
+        if (!any) {
+          await this.#internals.registry.whenChanged(signal); // no timer that nobody needs (invariant 77)
+          continue;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn("Cannot schedule automatic tasks: {reason}; trying again", {
+          reason: messageOf(error),
+        });
+      }
+      await sleep(this.#clock, this.#interval, signal);
+    }
+  }
+
+  /** Schedules what is not there; tells whether there is anything to look after. */
+  async #look(signal: AbortSignal): Promise<boolean> {
+    const { registry, storage, book } = this.#internals;
+    const automatic = [...registry.definitions()].filter((definition) => this.#isOpen(definition));
+    if (automatic.length === 0) return false;
+    if (!this.#looked) await book.refresh(signal); // later on every step tells (invariant 56)
+    this.#looked = true;
+    const seeds: Seed[] = [];
+    for (const { name, parameters, dependencies } of automatic) {
+      // A struck one would be scheduled to be skipped.
+      if (book.strikes.find(name, parameters, [])) continue;
+      seeds.push({
+        key: name,
+        generation: randomId(),
+        due: firstDue(Object.values<AnyDependency>(dependencies))?.due,
+        body: this.#internals.producer.encode(name, []),
+      });
+    }
+    if (seeds.length > 0) await storage.seed(seeds, { signal });
+    return true;
+  }
+
+  #isOpen({ name, bare, dependencies }: Definition): boolean {
+    if (bare || this.#bounds.isReached(name)) return false;
+    return firstDue(Object.values<AnyDependency>(dependencies)) !== undefined;
+  }
+}
+
+function firstDue(dependencies: readonly AnyDependency[]): { readonly due: Due } | undefined {
+  for (const dependency of dependencies) {
+    const seed = dependency.seed?.();
+    if (seed) return seed;
+  }
+}
