@@ -5,7 +5,16 @@
  * @module
  */
 import { deepStrictEqual as deepEqual, rejects, strictEqual as equal } from "node:assert/strict";
-import { Depends, Docket, Retry, task, Timeout } from "@docket/docket";
+import {
+  Depends,
+  Docket,
+  Perpetual,
+  type PerpetualState,
+  Progress,
+  Retry,
+  task,
+  Timeout,
+} from "@docket/docket";
 
 // ── The tasks, as in the program ────────────────────────────────────────────────────────────────
 
@@ -30,6 +39,16 @@ const sendWelcomeEmail = task(
 const signUp = task("signUp", async ({ docket }, id: number, name: string): Promise<void> => {
   await docket.add(sendWelcomeEmail, { key: `welcome-${id}`, delay: { hours: 1 } })(id, name);
 });
+
+const syncCustomers = task(
+  "syncCustomers",
+  { perpetual: new Perpetual<[ids: readonly number[]]>({ every: "1h" }) },
+  ({ perpetual, progress }, ids: readonly number[]): void => {
+    progress.update({ total: ids.length });
+    for (const _id of ids) progress.increment();
+    if (ids.length === 0) perpetual.after("1d"); // nothing to do: no hurry
+  },
+);
 
 // ── Given by name ───────────────────────────────────────────────────────────────────────────────
 
@@ -60,3 +79,25 @@ await signUp.with({ docket })(12345, "Jane");
 const scheduled = await docket.execution("welcome-12345");
 deepEqual([scheduled?.task, scheduled?.state], ["sendWelcomeEmail", "scheduled"]);
 console.log("A docket in memory was given: the follow-up is on it");
+
+// ── What it tells of how far it is ──────────────────────────────────────────────────────────────
+
+const progress = new Progress();
+await syncCustomers.with({ progress })([1, 2, 3]);
+deepEqual(progress.snapshot, { current: 3, total: 3 });
+console.log("A progress was given: the task told that it has done 3 of 3");
+
+// ── When it wants to come again ─────────────────────────────────────────────────────────────────
+
+const pauses: unknown[] = [];
+const perpetual: PerpetualState = {
+  every: 3_600_000,
+  perpetuate: () => {},
+  after: (delay) => void pauses.push(delay),
+  at: () => {},
+  cancel: () => {},
+};
+await syncCustomers.with({ perpetual })([1]);
+await syncCustomers.with({ perpetual })([]);
+deepEqual(pauses, ["1d"]);
+console.log("A perpetual was given: with nothing to do, the task takes its time");

@@ -201,6 +201,11 @@ export abstract class Stage {
       for (const { key } of calls) keys.add(key);
       return schedule(calls, options);
     };
+    const seed = storage.seed.bind(storage);
+    storage.seed = (seeds, options) => {
+      for (const { key } of seeds) keys.add(key);
+      return seed(seeds, options);
+    };
   }
 
   /** Cancels what the test left, and takes from dead workers what they held. */
@@ -330,7 +335,21 @@ export class Freezer {
 
   /** The storage as that process sees it. */
   around(storage: Storage): Storage {
-    const verbs = ["step", "wait", "renew", "reclaim", "promote", "retire", "count"] as const;
+    const verbs = [
+      "step",
+      "wait",
+      "renew",
+      "reclaim",
+      "promote",
+      "retire",
+      "count",
+      "remaining",
+      "seed",
+      "report",
+      "sweep",
+      "advertise",
+      "withdraw",
+    ] as const;
     const changes = verbs.map((verb) => [
       verb,
       async (...args: never[]) => {

@@ -15,17 +15,30 @@ import {
   Dependency,
   Depends,
   Docket,
+  type DurationLike,
   type Execution,
+  type ExecutionProgress,
   ExponentialRetry,
+  logged,
+  loggedLength,
   type NameOf,
+  Params,
+  Perpetual,
+  type PerpetualState,
+  type PlannedCall,
+  type Progress,
   Retry,
   type RetryState,
+  type Snapshot,
+  standardTasks,
+  type Strike,
   task,
   type TaskContext,
   type TaskLogger,
   Timeout,
   type TimeoutState,
   Worker,
+  type WorkerInfo,
 } from "@docket/docket";
 import type { Logger } from "@logtape/logtape";
 
@@ -167,8 +180,178 @@ export async function _forgetting(docket: Docket): Promise<unknown> {
   await docket.add<typeof greet>("greet");
   // @ts-expect-error the second call is missing (TS1320)
   await docket.replace(greet, { key: "greet" });
+  // @ts-expect-error the second call is missing (TS1320)
+  await docket.call(greet);
+  // @ts-expect-error the second call is missing
+  await docket.addAll([docket.call(greet)]);
   // @ts-expect-error the second call is missing (TS1058)
   return docket.add(greet);
+}
+
+function count(n: number): number {
+  return n;
+}
+
+export async function _planning(docket: Docket): Promise<void> {
+  const [greeted, counted, sent, named] = await docket.addAll([
+    docket.call(greet)("Jane"),
+    docket.call(count, { key: "count", ttl: "1h" })(5),
+    docket.call<typeof sendWelcomeEmail>("sendWelcomeEmail", { delay: 5 })(12345, "Jane"),
+    docket.call("anythingAtAll")(1, "two"),
+  ]);
+  typed<Equal<typeof greeted, Execution<string>>>();
+  typed<Equal<typeof counted, Execution<number>>>();
+  typed<Equal<typeof sent, Execution<string>>>();
+  typed<Equal<typeof named, Execution<unknown>>>();
+  const call = docket.call(count)(5);
+  typed<Equal<typeof call, PlannedCall<number>>>();
+  const same = await docket.addAll([1, 2, 3].map((n) => docket.call(count)(n)), {
+    signal: AbortSignal.timeout(5_000),
+  });
+  typed<Equal<typeof same, Execution<number>[]>>();
+  const mixed: PlannedCall[] = [docket.call(count)(1), docket.call(greet)("Jane")];
+  const results = await docket.addAll(mixed);
+  typed<Equal<typeof results, Execution<unknown>[]>>();
+  const none = await docket.addAll([]);
+  typed<Equal<typeof none, []>>();
+
+  // @ts-expect-error wrong argument type
+  docket.call(sendWelcomeEmail)("12345", "Jane");
+  // @ts-expect-error missing argument
+  docket.call(sendWelcomeEmail)(12345);
+  // @ts-expect-error one argument too many
+  docket.call(count)(1, 2);
+  // @ts-expect-error misspelt name
+  docket.call<typeof sendWelcomeEmail>("sendWelcomEmail")(12345, "Jane");
+  // @ts-expect-error by-name call is checked against the imported type
+  docket.call<typeof sendWelcomeEmail>("sendWelcomeEmail")("12345", "Jane");
+  // @ts-expect-error a plan waits for nothing: the signal belongs to addAll()
+  docket.call(greet, { signal: AbortSignal.timeout(5) });
+  // @ts-expect-error misspelt option
+  docket.call(greet, { dealy: 3 });
+  // @ts-expect-error not a planned call: it was scheduled already
+  await docket.addAll([docket.add(greet)("Jane")]);
+  // @ts-expect-error not a planned call
+  await docket.addAll([greet]);
+  // @ts-expect-error one is no list
+  await docket.addAll(docket.call(greet)("Jane"));
+  // @ts-expect-error the result of one is not that of another
+  const _wrong: PlannedCall<string> = docket.call(count)(1);
+}
+
+export async function _keeping(docket: Docket): Promise<void> {
+  for (const ttl of [0, 1_500, "1h", { minutes: 5 }, Temporal.Duration.from({ days: 1 })]) {
+    await docket.add(greet, { ttl })("Jane");
+    await docket.replace(greet, { key: "greet", ttl })("Jane");
+  }
+  await Docket.connect({ executionTtl: "1h" });
+  await Docket.connect({ executionTtl: { completed: "1h", failed: { minutes: 5 }, cancelled: 0 } });
+
+  // @ts-expect-error a date is not a span
+  await docket.add(greet, { ttl: new Date() })("Jane");
+  // @ts-expect-error one call has one ttl
+  await docket.add(greet, { ttl: { completed: 5 } })("Jane");
+  // @ts-expect-error no such end
+  await Docket.connect({ executionTtl: { dead: 5 } });
+}
+
+export async function _striking(docket: Docket): Promise<void> {
+  await docket.strike({ task: "greet" });
+  await docket.strike({ task: greet });
+  await docket.strike({ parameter: "customerId", value: 12345 });
+  await docket.strike({ task: sendWelcomeEmail, parameter: "customerId", value: 12345 });
+  await docket.strike({
+    task: greet,
+    parameter: "order.total",
+    operator: "between",
+    value: [1, 2],
+  });
+  const restored = await docket.restore({
+    task: greet,
+    parameter: "name",
+    operator: "!=",
+    value: 1,
+  });
+  typed<Equal<typeof restored, boolean>>();
+  const struck = await docket.strikes();
+  typed<Equal<typeof struck, Strike[]>>();
+  for (const strike of struck) await docket.restore(strike);
+  typed<Equal<(typeof struck)[number]["task"], string | undefined>>();
+
+  // @ts-expect-error no such operator
+  await docket.strike({ task: greet, parameter: "name", operator: "=>", value: 1 });
+  // @ts-expect-error neither a task nor a name
+  await docket.strike({ task: 5 });
+  // @ts-expect-error parameters are called by name or by "0"
+  await docket.strike({ task: greet, parameter: 0, value: 1 });
+  // @ts-expect-error misspelt field
+  await docket.strike({ task: greet, params: "name", value: 1 });
+}
+
+export async function _lookingAround(docket: Docket): Promise<void> {
+  const snapshot = await docket.snapshot({ limit: 5 });
+  typed<Equal<typeof snapshot, Snapshot>>();
+  const workers = [...await docket.workers(), ...await docket.taskWorkers(greet)];
+  typed<Equal<typeof workers, WorkerInfo[]>>();
+  const bad = [...await docket.failed(), ...await docket.dead({ limit: 5 })];
+  typed<Equal<typeof bad, Execution<unknown>[]>>();
+  const cleared = await docket.clear();
+  typed<Equal<typeof cleared, number>>();
+  const again = await (await docket.execution<typeof greet>("greet"))?.retry();
+  typed<Equal<typeof again, Execution<string> | undefined>>();
+  await docket.add(standardTasks.sleep)(0.5);
+  await docket.add<typeof standardTasks.trace>("trace")("hello");
+
+  // @ts-expect-error a number
+  await docket.snapshot({ limit: "5" });
+  // @ts-expect-error seconds are a number
+  await docket.add(standardTasks.sleep)("5s");
+}
+
+export async function _following(execution: Execution<string>): Promise<void> {
+  for await (const event of execution.events({ signal: AbortSignal.timeout(5) })) {
+    typed<Equal<typeof event.at, Date>>();
+    switch (event.kind) {
+      case "state":
+        typed<Equal<typeof event.state, Execution["state"]>>();
+        typed<Equal<typeof event.attempt, number>>();
+        typed<Equal<typeof event.worker, string | undefined>>();
+        typed<Equal<typeof event.reason, Execution["reason"]>>();
+        // @ts-expect-error only progress tells how far it is
+        event.current satisfies number;
+        break;
+      case "progress":
+        typed<Equal<typeof event.current, number>>();
+        typed<Equal<typeof event.total, number>>();
+        typed<Equal<typeof event.message, string | undefined>>();
+        // @ts-expect-error only a state has one
+        event.state satisfies string;
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+  typed<Equal<typeof execution.progress, ExecutionProgress | undefined>>();
+  // @ts-expect-error it shows what was told, and tells nothing itself
+  execution.progress?.update({ current: 1 });
+}
+
+export async function _working(docket: Docket): Promise<void> {
+  const worker = new Worker(docket, {
+    fallback: (execution) => typed<Equal<typeof execution, Execution<unknown>>>(),
+    onError(error, execution) {
+      typed<Equal<typeof error, unknown>>();
+      typed<Equal<typeof execution, Execution<unknown>>>();
+    },
+    unknownTaskTtl: "1h",
+    scheduleAutomaticTasks: false,
+  });
+  await worker.runAtMost({ tick: 3, "any key": 1 }, { signal: AbortSignal.timeout(5) });
+
+  // @ts-expect-error how often is a number
+  await worker.runAtMost({ tick: "3" });
+  // @ts-expect-error it is called with the execution alone
+  new Worker(docket, { fallback: (_execution: Execution, _more: string) => {} });
 }
 
 export async function _replacing(docket: Docket): Promise<void> {
@@ -251,6 +434,15 @@ export function _declaring(): void {
     typed<Equal<typeof context.promised, number>>();
     typed<Equal<typeof context.signal, AbortSignal>>();
     typed<Equal<typeof context.docket, Docket>>();
+    typed<Equal<typeof context.progress, Progress>>();
+    typed<Equal<ReturnType<typeof context.argument>, unknown>>();
+    context.progress.update({ current: 1, message: null });
+    // @ts-expect-error misspelt field
+    context.progress.update({ curent: 1 });
+    // @ts-expect-error numbers are numbers
+    context.progress.increment("1");
+    // @ts-expect-error parameters are called by name
+    context.argument(0);
   });
   new Depends({ yielded, nested: new Depends({ promised }, ({ promised }) => [promised]) }, (c) => {
     typed<Equal<typeof c.yielded, { rows: number }>>();
@@ -262,8 +454,14 @@ export function _declaring(): void {
   task("clash", { docket: new Retry() }, () => {});
   // @ts-expect-error every task has a signal
   task("clash", { signal: new Timeout(5) }, () => {});
-  // @ts-expect-error a name that is kept for the context
+  // @ts-expect-error every task has progress
   task("clash", { progress: new Retry() }, () => {});
+  // @ts-expect-error every task has its arguments by name
+  task("clash", { argument: new Retry() }, () => {});
+  // @ts-expect-error a resource has progress too
+  new Depends({ progress: promised }, () => {});
+  // @ts-expect-error a resource has the arguments by name too
+  new Depends({ argument: promised }, () => {});
   // @ts-expect-error a resource is bound by the same names
   new Depends({ key: promised }, () => {});
   // @ts-expect-error undeclared dependency
@@ -289,6 +487,47 @@ export function _fitting(): void {
   task("misfit", { limit: new By((id: string) => id) }, (_context, _id: number) => {});
 }
 
+export function _perpetuating(): void {
+  const perpetual = new Perpetual<[n: number]>({ every: "5m", onExhausted: "stop" });
+  task("fits", { perpetual }, ({ perpetual }, _n: number) => {
+    typed<Equal<typeof perpetual, PerpetualState<[n: number]>>>();
+    perpetual.perpetuate(5);
+    perpetual.every = { seconds: 5 };
+    typed<Equal<PerpetualState["every"], DurationLike>>();
+    // @ts-expect-error the next run takes a number
+    perpetual.perpetuate("5");
+    // @ts-expect-error the next run takes an argument
+    perpetual.perpetuate();
+    // @ts-expect-error misspelt unit
+    perpetual.after({ second: 5 });
+  });
+  task("fits", { perpetual }, (_context, _n: number, _more?: string) => {});
+  task("fits", { perpetual: new Perpetual({ automatic: true }) }, () => {});
+  task("fits", { perpetual: new Perpetual() }, (_context, _anything: string) => {});
+
+  // @ts-expect-error goes on with a text, and is given a number
+  task("misfit", { perpetual: new Perpetual<[text: string]>() }, (_context, _n: number) => {});
+  // @ts-expect-error goes on with an argument that is not there
+  task("misfit", { perpetual }, () => {});
+  // @ts-expect-error no such word
+  new Perpetual({ onExhausted: "end" });
+  // @ts-expect-error misspelt option
+  new Perpetual({ evry: "5m" });
+}
+
+export function _naming(): void {
+  const params = new Params("customerId", logged("name"), loggedLength("items"));
+  typed<Equal<typeof params.names, readonly string[]>>();
+  task("named", { params }, ({ params }, _id: number, _name: string, _items: string[]) => {
+    typed<Equal<typeof params, void>>();
+  });
+
+  // @ts-expect-error a name is text
+  new Params(5);
+  // @ts-expect-error a name is text
+  logged({ name: "x" });
+}
+
 export async function _overriding(): Promise<void> {
   await sendWelcomeEmail.with({ db: new Connection(), attempt: 2 })(12345, "Jane");
 
@@ -309,7 +548,7 @@ const chain = task("chain", async ({ docket, key }): Promise<Execution<unknown>>
 
 // ── What happens to those who do not ask it ─────────────────────────────────────────────────────
 
-const forgetful = /Cannot await what add\(\) or replace\(\) returned/;
+const forgetful = /Cannot await what add\(\), replace\(\) or call\(\) returned/;
 
 test("Docket.add() awaited without its second call rejects with a TypeError", async () => {
   await using docket = await Docket.connect({ url: "memory://api-types-forgotten" });
@@ -328,6 +567,27 @@ test("Docket.replace() awaited without its second call rejects with a TypeError"
 
   await rejects(async () => await scheduler, { name: "TypeError", message: forgetful });
   equal(await docket.execution("greet"), undefined);
+});
+
+test("Docket.call() awaited without its second call rejects with a TypeError", async () => {
+  await using docket = await Docket.connect({ url: "memory://api-types-forgotten" });
+
+  // deno-lint-ignore no-explicit-any -- what JavaScript would do
+  const planner = docket.call(greet) as any;
+
+  await rejects(async () => await planner, { name: "TypeError", message: forgetful });
+});
+
+test("Docket.addAll() gives each execution with the result of its own task", async () => {
+  await using docket = await Docket.connect({ url: "memory://api-types-add-all" });
+  const calls = [docket.call(greet)("Jane"), docket.call(count)(5)] as const;
+  await using worker = new Worker(docket);
+
+  const [greeted, counted] = await docket.addAll(calls);
+  await worker.runUntilFinished();
+
+  equal((await greeted.result()).toUpperCase(), "HELLO, JANE!");
+  equal((await counted.result()).toFixed(1), "5.0");
 });
 
 test("Docket.replace() refuses to go without a key", async () => {

@@ -18,17 +18,22 @@ const expected: Readonly<Record<string, Names>> = {
     values: `
       CancelledError ConnectionError Dependency DependencyError Depends Docket DocketError Execution
       ExecutionCancelledError ExecutionExpiredError ExecutionFailedError ExponentialRetry
-      LeaseLostError NonRetryableError PayloadTooLargeError ProtocolError ResultTimeoutError Retry
-      RetryRequest SerializationError ShutdownError StorageFullError Timeout TimeoutError Worker task
+      LeaseLostError NonRetryableError Params PayloadTooLargeError Perpetual PlannedCall Progress
+      ProtocolError ResultTimeoutError Retry RetryRequest SerializationError ShutdownError
+      StorageFullError Timeout TimeoutError UnknownTaskError Worker logged loggedLength
+      standardTasks task
     `,
     types: `
-      AddOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf CancelReason Clock Close
-      Codec ContextName Decision Dependencies DependencyFailure Disposition DocketOptions
-      DurationFields DurationLike ErrorCode ExecutionSeed ExecutionState ExecutionTtl
-      ExponentialRetryOptions Failure Fits Given Handler InstantLike Millis NameOf ReplaceOptions
-      Replacement Resolved ResultOf ResultOptions RetryOptions RetryState RunOptions Schedulable
-      Scheduler Scope Task TaskContext TaskLogger Tasks TemporalDuration TimeoutState WorkerOptions
-      Yielded accepts resolved
+      AddOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf CallOptions CancelReason
+      Clock Close Codec ContextName Decision Dependencies DependencyFailure Disposition
+      DocketOptions DurationFields DurationLike ErrorCode ExecutionEvent ExecutionProgress
+      ExecutionSeed ExecutionState ExecutionTtl ExecutionsOf ExponentialRetryOptions Failure Fits
+      Given Handler InstantLike ListOptions LoggedParam Millis NameOf PerpetualOptions
+      PerpetualState Planner ProgressEvent ProgressUpdate ReplaceOptions Replacement Resolved
+      ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions Schedulable Scheduler Scope
+      Snapshot StandardTasks StateEvent Strike StrikeOfTask StrikeOperator Succession Task
+      TaskContext TaskLogger Tasks TemporalDuration TimeoutState WorkerInfo WorkerOptions Yielded
+      accepts resolved returns
     `,
   },
   "./testing": {
@@ -38,8 +43,10 @@ const expected: Readonly<Record<string, Names>> = {
   "./storage": {
     values: "DEAD_RECORD_TTL NEW OWN",
     types: `
-      Call Change Claim Commit DeferredTask Due EndedTask Found Lease LiveTask Notice Promotion
-      Reclaim ReclaimReply Renewal Settlement Step StepReply Storage Target Verdict Waiting
+      Call Change Claim Commit Counts DeferredTask Due EndedTask Found Lease LiveTask Notice
+      Presence Progress Promotion Reclaim ReclaimReply Renewal Report Requeue Requeued Scheduling
+      Seed Seeding Settlement StateChange Step StepReply Storage Survey Sweep Swept Target Verdict
+      Waiting
     `,
   },
 };

@@ -17,6 +17,13 @@ const renew = patch("src/storage/redis/scripts/renew.ts");
 const schedule = patch("src/storage/redis/scripts/schedule.ts");
 const step = patch("src/storage/redis/scripts/step.ts");
 const outcome = patch("src/storage/redis/outcome.ts");
+const answer = patch("src/storage/redis/answer.ts");
+const clear = patch("src/storage/redis/scripts/clear.ts");
+const report = patch("src/storage/redis/scripts/report.ts");
+const requeue = patch("src/storage/redis/scripts/requeue.ts");
+const seed = patch("src/storage/redis/scripts/seed.ts");
+const strike = patch("src/storage/redis/scripts/strike.ts");
+const sweep = patch("src/storage/redis/scripts/sweep.ts");
 
 export const bugs: readonly Bug[] = [
   {
@@ -42,7 +49,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "replace not deferred while running",
     memory: memory("if (task?.run) {\n      // Deferred", "if (false) {\n      // Deferred"),
-    redis: schedule("elseif row and byte(row, 1) == 82 then", "elseif false then"),
+    redis: schedule("elseif row and (byte(row, 1) == 82 or", "elseif row and (false or"),
   },
   {
     name: "settle without ack",
@@ -84,7 +91,10 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "last call of a lane ignored when it is sent again",
-    memory: memory("if (last && step.call <= last.call) return repeat(step, last);", ""),
+    memory: memory(
+      "if (last && step.call <= last.call) return repeat(step, last, this.#version);",
+      "",
+    ),
     redis: step("if number == last then", "if false then"),
   },
   {
@@ -95,7 +105,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "cancel flag ignored at claim",
     memory: memory("if (task.cancelled) { // never", "if (false) { // never"),
-    redis: claim("local cancelled = flags == '1' or flags == '3'", "local cancelled = false"),
+    redis: claim("local cancelled = flags % 2 == 1", "local cancelled = false"),
   },
   {
     name: "cancel flag ignored at settle",
@@ -103,12 +113,12 @@ export const bugs: readonly Bug[] = [
       "if (!cancelled && !deferred) return undefined;",
       "if (!deferred) return undefined;",
     ),
-    redis: step("local cancelled = (flags == 1 or flags == 3)", "local cancelled = false"),
+    redis: step("local cancelled = flags % 2 == 1 and", "local cancelled = false and"),
   },
   {
     name: "cancel flag ignored at renewal",
     memory: memory('return task.cancelled ? "cancel" : "kept";', 'return "kept";'),
-    redis: renew("letters[i] = (flags == '1' or flags == '3') and 'c' or 'o'", "letters[i] = 'o'"),
+    redis: renew("letters[i] = sub(rows[i], 2, 2) % 2 == 1 and 'c' or 'o'", "letters[i] = 'o'"),
   },
   {
     name: "cancel keeps the replacement",
@@ -129,8 +139,8 @@ export const bugs: readonly Bug[] = [
   {
     name: "promote drops a field: the attempt",
     memory: memory(
-      "this.#enqueue(task); // the very same",
-      "task.attempt = 1; this.#enqueue(task); //",
+      "this.#enqueue(task, now); // the very same",
+      "task.attempt = 1; this.#enqueue(task, now); //",
     ),
     redis: promote(".. sub(row, 25)", ".. '|1' .. string.match(row, '^|%d+(.*)$', 25)"),
   },
@@ -169,7 +179,10 @@ export const bugs: readonly Bug[] = [
   {
     name: "release charges a delivery",
     memory: memory("task.deliveries--; // takes", "// takes"),
-    redis: step("math.max(0, deliveries - 1)", "deliveries"),
+    redis: step(
+      "if kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1)",
+      "if kind == 'L' then wait(key, generation, attempt, deliveries",
+    ),
   },
   {
     name: "retry keeps the attempt",
@@ -199,8 +212,11 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "replacement forgotten when the run ends",
-    memory: memory("const next = task.deferred ?? successor;", "const next = successor;"),
-    redis: step("local replaced = flags >= 2 and handOver(key)", "local replaced = false"),
+    memory: memory(
+      "if (deferred) this.#admit(key, deferred",
+      "if (false) this.#admit(key, deferred!",
+    ),
+    redis: step("local next = flags % 4 >= 2 and replacement(key)", "local next = false"),
   },
   {
     name: "a key twice in one settle counts twice",
@@ -214,5 +230,177 @@ export const bugs: readonly Bug[] = [
   {
     name: "a key twice in one settle: the last counts",
     redis: outcome("keys.has(key) ?", "false ?"),
+  },
+  {
+    name: "successor not conditional on the claim",
+    memory: memory(
+      "if (task?.run?.token !== token) return false;",
+      'if (task?.run?.token !== token && settlement.kind !== "succeeded") return false;' +
+        "if (!task?.run) return false;",
+    ),
+    redis: step(
+      "if row and sub(row, 25, 46) == tokens[i] and byte(row, 1) == 82",
+      "if row and (sub(row, 25, 46) == tokens[i] or byte(outcomes[i], 1) == 80) and byte(row, 1) == 82",
+    ),
+  },
+  {
+    name: "successor scheduled although a cancel is wanted",
+    memory: memory(
+      "const successor = cancelled ? undefined : successorOf(settlement);",
+      "const successor = successorOf(settlement);",
+    ),
+    redis: step("elseif successor and not cancelled then", "elseif successor then"),
+  },
+  {
+    name: "successor puts a replacement out of the way",
+    memory: memory(
+      "if (deferred) this.#admit(key, deferred",
+      "if (deferred && !successor) this.#admit(key, deferred",
+    ),
+    redis: step(
+      "if next then handOver(key, next)",
+      "if next and not successor then handOver(key, next)",
+    ),
+  },
+  {
+    name: "successor not in the background",
+    memory: memory(
+      "successor.due, successor.body, now, true);",
+      "successor.due, successor.body, now);",
+    ),
+    redis: step(
+      "wait(key, successor, 1, 0, instant(due), true)",
+      "wait(key, successor, 1, 0, instant(due))",
+    ),
+  },
+  {
+    name: "still in the background when it is queued",
+    memory: memory("if (task.background) this.#background--;", ""),
+    redis: promote("redis.pcall('SREM', background, unpack(hidden))", "redis.call('TIME')"),
+  },
+  {
+    name: "since when a task is held is forgotten",
+    memory: memory("task.heldSince ?? now", "now + 1"),
+    redis: step("if (since or '') == '' then since", "if true then since"),
+  },
+  {
+    name: "strikes loaded late: scheduled in the light of old ones",
+    memory: memory("strikes !== this.#version) {", "false) {"),
+    redis: schedule("if checked and ", "if false and "),
+  },
+  {
+    name: "version of the strikes not told with what is claimed",
+    memory: memory("return reply(lane, this.#version);", 'return reply(lane, "");'),
+    redis: step("memory[3] or ''", "''"),
+  },
+  {
+    name: "a repeated strike is a new version",
+    memory: memory("if (this.#rules.has(rule) === struck) return false;", ""),
+    redis: strike("if (before and true or false) == struck then return 0 end", ""),
+  },
+  {
+    name: "seed over a chain that was stopped",
+    memory: memory('if (this.#automatic.get(key) === false) return "stopped";', ""),
+    redis: seed("elseif known == 'off' then", "elseif false then"),
+  },
+  {
+    name: "seed over what is parked",
+    memory: memory('if (this.#records.grave(key)) return "parked";', ""),
+    redis: seed("elseif call('HEXISTS', graves, key) == 1 then", "elseif false then"),
+  },
+  {
+    name: "cancel does not stop the chain",
+    memory: memory(
+      "if (this.#automatic.has(key)) this.#automatic.set(key, false); // the chain ends",
+      "// the chain ends",
+    ),
+    redis: cancel("call('HSET', automatic, key, 'off')", "redis.call('TIME')"),
+  },
+  {
+    name: "what ends on purpose is seeded again",
+    memory: memory(
+      "if (ending.stops && this.#automatic.has(key)) this.#automatic.set(key, false);",
+      "",
+    ),
+    redis: step("then call('HSET', automatic, key, 'off') end", "then redis.call('TIME') end"),
+  },
+  {
+    name: "requeue runs what runs again already",
+    memory: memory(
+      'if (task) return { kind: "exists", live: view(task) };\n      const body',
+      "const body",
+    ),
+    redis: requeue("elseif row then", "elseif false then"),
+  },
+  {
+    name: "requeued and still parked",
+    memory: memory("this.#records.unearth(key, generation);", ""),
+    redis: requeue("call('HDEL', graves, key)", "redis.call('TIME')"),
+  },
+  {
+    name: "clear keeps replacements",
+    memory: memory('this.#drop(task, "cleared", now, ttl);', ""),
+    redis: clear("local text = call('HGET', deferred, key)", "local text = false"),
+  },
+  {
+    name: "clear counts anew when it is sent again",
+    memory: memory(
+      'if (this.#cleared.request === request) return { cleared: this.#cleared.count, cursor: "" };',
+      "",
+    ),
+    redis: clear("if memory[2] and sub(", "if false and sub("),
+  },
+  {
+    name: "progress of a stale claim is shown",
+    memory: memory(
+      "if (task?.run?.token !== token) continue;",
+      "if (!task?.run) continue;",
+    ),
+    redis: report(
+      "byte(row, 1) == 82 and sub(row, 25, 46) == token then",
+      "byte(row, 1) == 82 then token = sub(row, 25, 46)",
+    ),
+  },
+  {
+    name: "progress of an earlier claim is shown",
+    redis: answer(
+      "if (report === null || !hasReported(row, report)) return live;",
+      "if (report === null) return live;",
+    ),
+  },
+  {
+    name: "sweep leaves what runs with nobody",
+    redis: sweep("isLost(key, entry, status == 82)", "status == 81 and isLost(key, entry, false)"),
+  },
+  {
+    name: "sweep leaves what is due and stands nowhere",
+    redis: sweep("call('ZADD', dueSet, string.format('%.0f', at), names[i])", "redis.call('TIME')"),
+  },
+  {
+    name: "sweep queues anew what is sound",
+    redis: sweep(
+      "#call('XPENDING', stream, 'workers', entry, entry, 1) > 0 then return false",
+      "false then return false",
+    ),
+  },
+  {
+    name: "sweep runs again what was cancelled",
+    redis: sweep("local reason = flags % 2 == 1 and 'c' or", "local reason ="),
+  },
+  {
+    name: "sweep resurrects a finished task",
+    redis: sweep(
+      "local lost, later, hidden, shown = {}, {}, {}, {}",
+      "local lost, later, hidden, shown = {}, {}, {}, {}\n" +
+        "for _, one in ipairs(call('XRANGE', stream, '-', '+')) do\n" +
+        "  local key = one[2][2]\n" +
+        "  if call('HEXISTS', state, key) == 0 then\n" +
+        "    local row = 'Q0' .. string.rep('0', 22) .. one[1] .. '|1|0|'\n" +
+        "    call('HSET', state, key, row)\n" +
+        "    call('HSET', bodies, key, '')\n" +
+        "    lost[#lost + 1] = { key, row, '1|0|' }\n" +
+        "  end\n" +
+        "end",
+    ),
   },
 ];

@@ -35,9 +35,8 @@ export interface PerpetualOptions {
 
 /** What a handler receives for its {@linkcode Perpetual}. */
 export interface PerpetualState<Args extends readonly unknown[] = readonly unknown[]> {
-  /** From the start of this run to the start of the next, in milliseconds; assign any duration, for this time only. */
-  get every(): Millis;
-  set every(every: DurationLike);
+  /** From the start of this run to the start of the next, read in milliseconds. What is assigned counts for this time only. */
+  every: DurationLike;
   /** Gives the next run, and those after it, other arguments. */
   perpetuate(...args: Args): void;
   /** The next run comes so long after the end of this one. */

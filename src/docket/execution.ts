@@ -228,7 +228,7 @@ export class Execution<Result = unknown> {
    * disposition `"exists"`.
    *
    * @throws {TypeError} When it has neither failed nor died.
-   * @throws {ExecutionExpiredError} When nothing is known of it any more, or it runs again already.
+   * @throws {ExecutionExpiredError} When nothing is known of it any more, or it has run again.
    * @throws {StorageFullError} When the storage has no memory left; nothing was written.
    * @throws {ConnectionError} When the storage does not answer.
    */

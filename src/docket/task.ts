@@ -237,9 +237,10 @@ async function callDirectly(
   replacements: readonly Replacement[],
 ): Promise<unknown> {
   const key = randomId();
+  const progress = new Progress();
   const resources = new Resources({
     clock: systemClock,
-    contextWith: (values) => detached(definition, args, key, given, values),
+    contextWith: (values) => detached({ definition, args, key, progress }, given, values),
     replacements,
   });
   let result: unknown;
@@ -255,11 +256,17 @@ async function callDirectly(
   return result;
 }
 
+/** One call of a task without a worker. */
+interface DirectCall {
+  readonly definition: Definition;
+  readonly args: readonly unknown[];
+  readonly key: string;
+  readonly progress: Progress;
+}
+
 /** The context of a task called directly: inert where it can be, loud where it cannot. */
 function detached(
-  definition: Definition,
-  args: readonly unknown[],
-  key: string,
+  { definition, args, key, progress }: DirectCall,
   given: Readonly<Record<string, unknown>>,
   values: Readonly<Record<string, unknown>>,
 ): TaskContext {
@@ -280,7 +287,7 @@ function detached(
       attempt: 1,
       signal: new AbortController().signal,
       log: getLogger(["docket", "task"]).with({ task: name, key, attempt: 1 }),
-      progress: new Progress(),
+      progress,
       argument: (wanted: string) => argumentOf(definition, args, wanted),
     },
     { docket: missing("docket"), worker: missing("worker"), execution: missing("execution") },

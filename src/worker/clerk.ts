@@ -63,13 +63,21 @@ export class Clerk {
 
   /** It failed, and is not tried again. */
   failed(what: Case, error: unknown): Settlement {
+    return this.#failed(what, error, { reason: messageOf(error), error });
+  }
+
+  /** Its arguments cannot be read. What a parser says of them may quote them, which is not for the log (invariant 85). */
+  illegible(what: Case, error: unknown): Settlement {
+    return this.#failed(what, error, { reason: "its arguments cannot be read" });
+  }
+
+  #failed(what: Case, error: unknown, shown: { reason: string; error?: unknown }): Settlement {
     const { run: { claim }, message } = what;
     log.error("{task} {key} failed at attempt {attempt}: {reason}", {
       task: message?.task ?? "unknown",
       key: claim.key,
       attempt: claim.attempt,
-      reason: messageOf(error),
-      error,
+      ...shown,
       arguments: loggable(what),
     });
     const text = this.#text(what, encodeFailure(error));

@@ -39,6 +39,8 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   /** How many tasks the worker was said to know. */
   #said = -1;
+  /** Whether it may be advertised. */
+  #shown = false;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -65,8 +67,9 @@ export class Heartbeat {
 
   /** Nobody is to count on this worker any more. */
   async #withdraw(): Promise<void> {
-    if (this.#said < 0) return;
+    if (!this.#shown) return;
     const { storage, consumer } = this.#options;
+    this.#shown = false;
     this.#said = -1;
     try {
       await storage.withdraw(consumer);
@@ -83,6 +86,7 @@ export class Heartbeat {
       const news = size === this.#said
         ? undefined
         : encodeIntroduction({ startedAt, concurrency, tasks });
+      this.#shown = true;
       const known = await storage.advertise(consumer, silence, news, { signal });
       this.#said = known ? size : -1;
       if (!known) await this.#beat(startedAt, signal);

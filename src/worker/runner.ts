@@ -126,7 +126,7 @@ export class Runner {
       args = decodeArgs(message, this.#internals.codec);
     } catch (error) {
       this.#tell(known, error);
-      return this.#clerk.failed(known, error); // cannot be read: another attempt could not either (39)
+      return this.#clerk.illegible(known, error); // another attempt could not read them either (39)
     }
     const whole = { ...known, args };
     if (this.#isStruck(whole)) return this.#clerk.struck(whole);

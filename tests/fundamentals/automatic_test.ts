@@ -102,9 +102,9 @@ onEveryStorage("An automatic task", (test) => {
     docket.register(tick);
 
     stage.start(docket);
-    await stage.eventually(() => keys.length === 3);
+    await stage.eventually(() => keys.length >= 3);
 
-    deepEqual(keys, ["hello tick", "hello tick", "hello tick"]);
+    deepEqual(keys.slice(0, 3), ["hello tick", "hello tick", "hello tick"]);
     equal((await docket.execution("tick"))!.task, "tick");
   });
 

@@ -21,7 +21,7 @@ import {
   type Succession,
   task,
 } from "../../mod.ts";
-import { aborted, onEveryStorage, onRedis } from "../_harness.ts";
+import { aborted, onEveryStorage, onMemory, onRedis } from "../_harness.ts";
 
 /** A docket without anything on it. */
 const NOTHING = { scheduled: 0, queued: 0, running: 0, waiting: 0, dead: 0 };
@@ -492,6 +492,27 @@ onEveryStorage("An execution of a chain", (test) => {
     equal(await lasts["not kept"].result(), undefined);
     equal(await lasts["stub"].result(), undefined);
     equal(await lasts["default"].result(), 4);
+  });
+});
+
+onMemory("An execution of a chain", (test) => {
+  // 50, 80: the record of the run before goes with the time of its own
+  test("is remembered for its own time to live", async (stage) => {
+    const docket = await stage.connect({ executionTtl: "10s" });
+    const executions: Execution[] = [];
+    const tick = task("tick", { perpetual: new Perpetual({ every: "6s" }) }, (context): void => {
+      executions.push(context.execution);
+      if (executions.length === 2) context.perpetual.cancel();
+    });
+    await docket.add(tick, { key: "tick" })();
+    stage.start(docket);
+
+    await stage.advance(15_900);
+    const [, last] = executions;
+    equal((await last.refresh()).state, "completed");
+    await stage.advance(200);
+
+    await rejects(last.refresh(), ExecutionExpiredError);
   });
 });
 

@@ -262,7 +262,7 @@ test("A task called directly that is perpetual runs once", async () => {
       runs++;
       perpetual.perpetuate(n + 1);
       perpetual.after("1m");
-      return perpetual.every;
+      return Number(perpetual.every);
     },
   );
 

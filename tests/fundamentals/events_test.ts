@@ -21,7 +21,15 @@ import {
   Retry,
   task,
 } from "../../mod.ts";
-import { aborted, altered, Freezer, onEveryStorage, onMemory, type Stage } from "../_harness.ts";
+import {
+  aborted,
+  altered,
+  Freezer,
+  onEveryStorage,
+  onMemory,
+  onOwnRedis,
+  type Stage,
+} from "../_harness.ts";
 
 /** Short, since a real storage really waits for it. */
 const LEASE = 200;
@@ -894,6 +902,48 @@ onMemory("Execution.events()", (test) => {
     }
   });
 
+  // 64: subscribe first, then look; the look stands at one place among the changes
+  test("has no gap and tells nothing twice, however slow the storage is", async (stage) => {
+    const whole = ["scheduled", "queued", "running by tester", "1/2", "2/2", "completed by tester"];
+    for (const before of [0, 15, 45, 200]) {
+      for (const after of [0, 30, 300]) {
+        const storage = await stage.open();
+        const load = storage.load.bind(storage);
+        const docket = await stage.connect({
+          storage: altered(storage, {
+            async load(keys, options) {
+              await stage.sleep(before);
+              const found = await load(keys, options);
+              await stage.sleep(after);
+              return found;
+            },
+          }),
+        });
+        const count = task("count", async ({ progress }): Promise<void> => {
+          progress.update({ current: 1, total: 2 });
+          await stage.sleep(30);
+          progress.increment();
+          await stage.sleep(100); // until it was told
+        });
+        const worker = stage.start(await stage.connect({ tasks: count }));
+        const { seen, over } = follow(await docket.add(count, { delay: 30 })());
+
+        await stage.advance(2_000);
+        await worker.close();
+
+        await over;
+        const where = `${before} before, ${after} after: ${seen}`;
+        const states = whole.filter(isState);
+        const told = seen.filter(isState);
+        deepEqual(told, states.slice(-told.length), where);
+        equal(new Set(seen).size, seen.length, where);
+        if (before < 100) equal(seen.at(-2), "2/2", where);
+        if (before === 0) equal(seen[0], "scheduled", where);
+        await docket.close();
+      }
+    }
+  });
+
   // 64
   test("goes on from what there is when news get lost", async (stage) => {
     for (let seed = 0; seed < 8; seed++) {
@@ -1011,3 +1061,43 @@ async function followSlowly(
   await docket.close();
   return follower;
 }
+
+onOwnRedis("Execution.events()", (test) => {
+  // 64, 70: the news are cut off again and again
+  test("tells the end although the subscription breaks", async (stage) => {
+    const docket = await stage.connect();
+    const worker = await stage.connect();
+    const flaky = task(
+      "flaky",
+      { retry: new Retry({ attempts: 5, delay: 40 }) },
+      async ({ attempt }): Promise<number> => {
+        await stage.sleep(40);
+        if (attempt < 5) throw new Error("whoops");
+        return attempt;
+      },
+    );
+    worker.register(flaky);
+    stage.start(worker);
+    const executions = await Promise.all(
+      Array.from({ length: 20 }, () => docket.add<typeof flaky>("flaky")()),
+    );
+    const followers = executions.map((execution) => follow(execution));
+    const results = Promise.all(executions.map((execution) => execution.result()));
+    let breaking = true;
+    const cutting = (async () => {
+      for (let n = 0; n < 10 && breaking; n++) {
+        await stage.admin.call("CLIENT", "KILL", "TYPE", "pubsub");
+        await stage.sleep(35);
+      }
+    })();
+
+    deepEqual(await stage.soon(results), Array(20).fill(5));
+    await stage.soon(Promise.all(followers.map(({ over }) => over)));
+    breaking = false;
+    await cutting;
+
+    for (const { seen } of followers) {
+      equal(seen.indexOf("completed #5 by tester"), seen.length - 1, seen.join(", "));
+    }
+  });
+});

@@ -71,13 +71,13 @@ onEveryStorage("A docket", (test) => {
     const executions: Execution<boolean>[] = [];
     for (const docket of dockets) {
       executions.push(await docket.add(hold, { key: "same" })());
-      stage.start(docket, { redeliveryTimeout: 400 });
+      stage.start(docket, { redeliveryTimeout: 2_000 });
     }
     await stage.eventually(() => signals.size === dockets.length);
 
     equal(await dockets[0].cancel("same"), "requested");
     await stage.eventually(() => signals.get(dockets[0].name)!.aborted);
-    await stage.advance(120); // longer than until the next renewal of the others
+    await stage.advance(600); // longer than until the next renewal of the others
     release.resolve();
 
     const aborted = await stage.soon(Promise.all(executions.map((each) => each.result())));

@@ -241,6 +241,39 @@ onRedis("Redis data that nobody of us wrote", (test) => {
     });
   });
 
+  // 5: a key of the wrong type costs what it held, and stops nothing else
+  for (const name of ["failed", "dead", "graves", "automatic", "background", "next"]) {
+    test(`in the place of "${name}" keeps no task from ending`, async (stage) => {
+      const docket = await stage.connect();
+      const storage = await stage.open();
+      function good(): string {
+        return "alive";
+      }
+      function bad(): void {
+        throw new Error("whoops");
+      }
+      await withRedis(stage, async (redis) => {
+        await redis.set(`{${stage.name}}:${name}`, "of the wrong type");
+        const malformed = { key: "malformed", generation: randomId(), mode: "add" } as const;
+        await storage.schedule([{ ...malformed, due: undefined, body: "no JSON" }]);
+        const executions = [await docket.add(good)(), await docket.add(bad)()];
+        const unknown = await docket.add("nobody knows it", { key: "unknown" })();
+
+        const worker = stage.start(docket);
+        const results = await stage.soon(Promise.allSettled(executions.map((one) => one.result())));
+        await stage.eventually(async () => {
+          return (await docket.execution("malformed"))?.state === "dead" &&
+            (await unknown.refresh()).state === "scheduled";
+        });
+        await docket.cancel("unknown");
+        await worker.close();
+
+        deepEqual(results.map(({ status }) => status), ["fulfilled", "rejected"]);
+        await redis.del(`{${stage.name}}:${name}`);
+      });
+    });
+  }
+
   // 17: an entry without a task is dropped, and blocks no other
   test("among what is due is passed over", async (stage) => {
     const docket = await stage.connect();

@@ -323,11 +323,11 @@ onEveryStorage("Perpetual", (test) => {
       "tick",
       { perpetual: new Perpetual<[n: number]>({ every: "5s" }) },
       ({ perpetual }, n: number): number => {
-        const before = perpetual.every;
+        const before = Number(perpetual.every);
         perpetual.every = "1m";
         perpetual.perpetuate(n + 1);
         perpetual.cancel();
-        return before + perpetual.every;
+        return before + Number(perpetual.every);
       },
     );
     const fake: PerpetualState<[n: number]> = {
@@ -490,7 +490,7 @@ onMemory("Perpetual", (test) => {
     const paces: number[] = [];
     const starts = await startsOf(stage, 100, 30, 300, (perpetual, n) => {
       if (n === 1) perpetual.every = "50ms";
-      paces.push(perpetual.every);
+      paces.push(Number(perpetual.every));
     });
 
     deepEqual(starts, [0, 50, 150, 250]);

@@ -11,7 +11,7 @@ import {
   strictEqual as equal,
 } from "node:assert/strict";
 import { Perpetual, Retry, task } from "../../mod.ts";
-import { onEveryStorage, onMemory } from "../_harness.ts";
+import { altered, onEveryStorage, onMemory } from "../_harness.ts";
 
 /** A docket without anything on it. */
 const NOTHING = { scheduled: 0, queued: 0, running: 0, waiting: 0, dead: 0 };
@@ -206,6 +206,25 @@ onEveryStorage("Worker.runUntilFinished()", (test) => {
     let runs = 0;
     const perpetual = new Perpetual({ every: "1h", automatic: true });
     const docket = await stage.connect({ tasks: task("tick", { perpetual }, () => void runs++) });
+
+    await stage.finish(docket);
+
+    equal(runs, 1);
+    equal(await docket.cancel("tick"), "cancelled");
+  });
+
+  test("waits for automatic tasks to be scheduled, however long that takes", async (stage) => {
+    const storage = await stage.open();
+    const slow = altered(storage, {
+      async seed(...call) {
+        await stage.sleep(50);
+        return await storage.seed(...call);
+      },
+    });
+    let runs = 0;
+    const perpetual = new Perpetual({ every: "1h", automatic: true });
+    const tasks = task("tick", { perpetual }, () => void runs++);
+    const docket = await stage.connect({ storage: slow, tasks });
 
     await stage.finish(docket);
 

@@ -364,6 +364,36 @@ onEveryStorage("Docket.restore()", (test) => {
     }
   });
 
+  test("is not overlooked by an add that finds a look under way", async (stage) => {
+    const storage = await stage.open();
+    const looks: PromiseWithResolvers<void>[] = [];
+    let slow = false;
+    const strikes: Storage["strikes"] = async (options) => {
+      const struck = await storage.strikes(options);
+      if (slow) {
+        looks.push(Promise.withResolvers<void>());
+        await looks.at(-1)!.promise;
+      }
+      return struck;
+    };
+    const docket = await stage.connect({ storage: altered(storage, { strikes }) });
+    const operator = await stage.connect();
+    await operator.strike({ task: "remind" });
+    await assertStruck(await docket.add(remind)(1));
+    slow = true;
+    const early = docket.add(remind)(1);
+    await stage.eventually(() => looks.length === 1);
+
+    await operator.restore({ task: "remind" });
+    const late = docket.add(remind, { delay: "1h" })(2);
+    slow = false;
+    looks[0].resolve();
+
+    equal((await late).disposition, "scheduled");
+    ok(["struck", "scheduled"].includes((await early).disposition!));
+    await docket.clear();
+  });
+
   test("lets run what was scheduled before the strike and is due after it", async (stage) => {
     const docket = await stage.connect();
     const execution = await docket.add(remind, { delay: 30 })(1);
@@ -564,6 +594,8 @@ onEveryStorage("A strike", (test) => {
     await stage.finish(docket, { concurrency: 1 });
 
     deepEqual(seen, weights);
+    await docket.strike({ task: "other" }); // all strikes are read anew
+    await docket.add(weigh, { delay: "1h" })("heavy");
     equal(warnings().length, 1);
     ok(/cannot be compared/.test(warnings()[0]));
     ok(!JSON.stringify(logged.map(({ properties }) => properties)).includes("heavy")); // 85

@@ -26,9 +26,11 @@ export type Place =
 export interface Failpoint {
   readonly at: Place;
   readonly signal: "SIGKILL" | "SIGSTOP" | "SIGTERM";
+  /** So many times it passes unharmed before. */
+  readonly skip?: number;
 }
 
-/** The storage, which fails where it is told to, and tells the journal what was settled and looked at. */
+/** The storage, which fails where it is told to, and tells the journal what was settled, seeded and looked at. */
 export function failing(
   storage: Storage,
   probe: Storage,
@@ -36,8 +38,9 @@ export function failing(
   failpoint?: Failpoint,
 ): Storage {
   let armed = failpoint;
+  let skip = failpoint?.skip ?? 0;
   const pass = async (place: Place): Promise<void> => {
-    if (armed?.at !== place) return;
+    if (armed?.at !== place || skip-- > 0) return;
     const { signal } = armed;
     armed = undefined;
     await journal.note("failing");
@@ -69,6 +72,11 @@ export function failing(
       }));
       if (reply.claims.length > 0) await pass("after the claim");
       return reply;
+    },
+    async seed(...call) {
+      const seedings = await storage.seed(...call);
+      await journal.note("seeded", { seedings });
+      return seedings;
     },
     async renew(...call) {
       await pass("before renewing");

@@ -9,7 +9,7 @@
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { Redis } from "ioredis";
-import type { Settlement } from "../../src/storage/contract.ts";
+import type { Seeding, Settlement } from "../../src/storage/contract.ts";
 
 /** One thing that one process did. */
 export interface Happening {
@@ -30,6 +30,8 @@ export interface Happening {
     | "settled"
     /** All leases were looked through for abandoned ones. */
     | "looked"
+    /** Automatic tasks were looked after. */
+    | "seeded"
     /** A producer added a task, and knows it. */
     | "added";
   readonly worker: string;
@@ -39,11 +41,15 @@ export interface Happening {
   readonly attempt?: number;
   readonly deliveries?: number;
   readonly redelivered?: boolean;
+  /** Of `started` and `ended`: which run of its chain. */
+  readonly run?: number;
   /** Of `aborted`: the code of the signal's reason. */
   readonly reason?: string;
   /** Of `settled`: as what, and whether it counted. */
   readonly kind?: Settlement["kind"];
   readonly committed?: boolean;
+  /** Of `seeded`: what became of each. */
+  readonly seedings?: readonly Seeding[];
 }
 
 /** Everything of a test is gone after so long, whatever becomes of the test. */

@@ -8,11 +8,11 @@ import { deepStrictEqual as deepEqual, fail, strictEqual as equal } from "node:a
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Redis } from "ioredis";
 import { randomId } from "../../src/base/ids.ts";
 import { Docket } from "../../mod.ts";
 import { assertNoLeaks } from "../_leaks.ts";
-import { buryDead } from "./_dead.ts";
-import { type Happening, Journal } from "./_journal.ts";
+import { connect, type Happening, Journal } from "./_journal.ts";
 import type { ProducerSetup } from "./_producer.ts";
 import type { WorkerSetup } from "./_worker.ts";
 
@@ -54,11 +54,14 @@ export class Scene {
   readonly #url: string;
   readonly #journal: Journal;
   readonly #children: Child[] = [];
+  /** For what only strangers do. */
+  readonly redis: Redis;
   #docket?: Docket;
 
   private constructor(url: string) {
     this.#url = url;
     this.#journal = new Journal(url, this.name, "test");
+    this.redis = connect(url);
   }
 
   /** Makes a scene. */
@@ -93,6 +96,8 @@ export class Scene {
       docket: this.name,
       redeliveryTimeout: LEASE,
       reconnectionDelay: 100,
+      heartbeatInterval: 100,
+      missedHeartbeats: 5,
       ...setup,
       name,
     };
@@ -159,6 +164,16 @@ export class Scene {
     );
   }
 
+  /** Waits until a worker has looked after its automatic tasks so many times more. */
+  async seeds(worker: string, times: number): Promise<void> {
+    await this.look();
+    const from = this.happenings.length;
+    await this.until(
+      `${worker} seeds ${times} times`,
+      (all) => select(all.slice(from), "seeded", { worker }).length >= times,
+    );
+  }
+
   /** Reads what is new in the journal. */
   async look(): Promise<void> {
     const from = this.happenings.length;
@@ -173,21 +188,45 @@ export class Scene {
     await child.ends(0);
   }
 
-  /** Drains what still lives, and sees that nothing of the docket is left but what the dead left behind. */
+  /** Waits until the living have forgotten the dead, drains them, and sees that nothing of the docket is left. */
   async clear(): Promise<void> {
+    const dead = this.#children.filter(({ alive, well }) => !alive && !well);
+    if (dead.length > 0) {
+      if (!this.#children.some(({ alive }) => alive)) await this.worker("undertaker");
+      await this.forgotten(dead);
+    }
     const living = this.#children.filter(({ alive }) => alive);
     await Promise.all(living.map((child) => this.drain(child)));
-    // Consumers of the dead stay until another worker finds that they are: that is not what is tested here.
-    const dead = this.#children.filter(({ well }) => !well);
-    await buryDead(this.#url, this.name, dead.map(({ name }) => name));
     await assertNoLeaks(this.#url, this.name);
+  }
+
+  /** Waits until nothing is known any more of workers that died. */
+  async forgotten(dead: readonly Child[]): Promise<void> {
+    const names = dead.map(({ name }) => name);
+    await this.until(`${names} are forgotten`, async () => {
+      const known = await this.consumers();
+      return known.every((consumer) => !names.some((name) => consumer.startsWith(`${name}~`)));
+    });
+  }
+
+  /** The consumers of workers that are known to the group, remembered for a lost reply, or said to be advertised. */
+  async consumers(): Promise<string[]> {
+    const key = (name: string) => `{${this.name}}:${name}`;
+    const remembered = (await this.redis.hkeys(key("calls")))
+      .filter((field) => !field.startsWith("@"))
+      .map((field) => field.slice(0, field.lastIndexOf(":")));
+    const advertised = await this.redis.zrange(key("workers"), "0", "-1");
+    const known = await this.redis.xinfo("CONSUMERS", key("stream"), "workers")
+      .catch(() => []) as unknown[][]; // there is no group yet
+    const names = known.map((info) => `${info[info.indexOf("name") + 1]}`);
+    return [...new Set([...remembered, ...advertised, ...names])];
   }
 
   /** What happened, for people. */
   async report(): Promise<string> {
     await this.look().catch(() => {});
     const lines = this.happenings
-      .filter(({ what }) => what !== "looked" && what !== "waiting")
+      .filter(({ what }) => !["looked", "waiting", "seeded"].includes(what))
       .map((happening) => JSON.stringify(happening));
     return [...lines.slice(-60), ...this.#children.map((child) => child.output)].join("\n");
   }
@@ -198,6 +237,7 @@ export class Scene {
     await Promise.all(this.#children.map((child) => child.exit));
     await this.#docket?.close();
     this.#journal.close();
+    this.redis.disconnect();
   }
 
   #spawn(script: string, name: string, setup: unknown): Child {

@@ -7,12 +7,20 @@
 
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { type DocketError, Retry, task, type TaskContext } from "../../mod.ts";
+import { type DocketError, Perpetual, Retry, task, type TaskContext } from "../../mod.ts";
 import { signalThis } from "./_failpoints.ts";
-import type { Journal } from "./_journal.ts";
+import type { Happening, Journal } from "./_journal.ts";
 
 /** A process that keeps its processor does not see that its parent has gone. */
 const LONGEST_SPIN = 60_000;
+
+/** How a chain goes on. */
+export interface Course {
+  /** From start to start, in milliseconds. */
+  readonly every: number;
+  /** A run that takes its process with it, on the worker of this name. */
+  readonly deadly?: { readonly run: number; readonly on: string };
+}
 
 /** The tasks, by name. */
 export type Tasks = ReturnType<typeof tasksFor>;
@@ -20,7 +28,10 @@ export type Tasks = ReturnType<typeof tasksFor>;
 /** The tasks, which write to this journal. All return the name of the worker that ran them. */
 // deno-lint-ignore explicit-module-boundary-types -- the tasks' types are long, and inferred
 export function tasksFor(journal: Journal) {
-  async function started({ key, attempt, execution, signal }: TaskContext): Promise<void> {
+  async function started(
+    { key, attempt, execution, signal }: TaskContext,
+    more?: Partial<Happening>,
+  ): Promise<void> {
     const { deliveries, redelivered } = execution;
     const tell = (): void => {
       const { code } = signal.reason as DocketError;
@@ -28,11 +39,14 @@ export function tasksFor(journal: Journal) {
     };
     if (signal.aborted) tell();
     signal.addEventListener("abort", tell);
-    await journal.note("started", { key, attempt, deliveries, redelivered });
+    await journal.note("started", { key, attempt, deliveries, redelivered, ...more });
   }
 
-  async function ended({ key, worker }: TaskContext): Promise<string> {
-    await journal.note("ended", { key });
+  async function ended(
+    { key, worker }: TaskContext,
+    more?: Partial<Happening>,
+  ): Promise<string> {
+    await journal.note("ended", { key, ...more });
     return worker.name;
   }
 
@@ -92,5 +106,28 @@ export function tasksFor(journal: Journal) {
       if (deadly) signalThis("SIGKILL");
       return await ended(context);
     }),
+
+    /** Comes again and again, and counts its runs. */
+    chain: task(
+      "chain",
+      { perpetual: new Perpetual<[run: number, course: Course]>() },
+      async (context, run: number, course: Course): Promise<string> => {
+        const { every, deadly } = course;
+        await started(context, { run });
+        if (deadly?.run === run && deadly.on === context.worker.name) signalThis("SIGKILL");
+        context.perpetual.every = every;
+        context.perpetual.perpetuate(run + 1, course);
+        return await ended(context, { run });
+      },
+    ),
   };
+}
+
+/** A task that starts with its worker, and comes once within a test. */
+// deno-lint-ignore explicit-module-boundary-types -- as above
+export function automaticTaskFor(journal: Journal) {
+  const perpetual = new Perpetual({ every: "1h", automatic: true });
+  return task("automatic", { perpetual }, async ({ key }): Promise<void> => {
+    await journal.note("started", { key });
+  });
 }

@@ -7,23 +7,37 @@
 import { configure } from "@logtape/logtape";
 import { systemClock } from "../../src/base/clock.ts";
 import { openStorage } from "../../src/storage/open.ts";
-import { Docket, Worker, type WorkerOptions } from "../../mod.ts";
+import { Docket, type DocketOptions, Worker, type WorkerOptions } from "../../mod.ts";
 import { failing, type Failpoint } from "./_failpoints.ts";
 import { Journal } from "./_journal.ts";
 import { endWithParent } from "./_parent.ts";
-import { tasksFor } from "./_tasks.ts";
+import { automaticTaskFor, tasksFor } from "./_tasks.ts";
 
 /** What a worker process is told, as JSON, in its one argument. */
-export interface WorkerSetup extends WorkerOptions {
+export interface WorkerSetup
+  extends WorkerOptions, Pick<DocketOptions, "heartbeatInterval" | "missedHeartbeats"> {
   readonly url: string;
   readonly docket: string;
   readonly name: string;
   readonly failpoint?: Failpoint;
   /** Whether it leaves signals alone. */
   readonly deaf?: boolean;
+  /** Whether it knows the automatic task. */
+  readonly automatic?: boolean;
 }
 
-async function main({ url, docket: name, failpoint, deaf, ...options }: WorkerSetup) {
+async function main(
+  {
+    url,
+    docket: name,
+    heartbeatInterval,
+    missedHeartbeats,
+    failpoint,
+    deaf,
+    automatic,
+    ...options
+  }: WorkerSetup,
+) {
   endWithParent();
   await configure({
     sinks: { stderr: (record) => console.error(record.level, record.message.join("")) },
@@ -42,7 +56,9 @@ async function main({ url, docket: name, failpoint, deaf, ...options }: WorkerSe
       connectTimeout: 5_000,
     });
   const storage = failing(await open(), await open(), journal, failpoint);
-  const docket = await Docket.connect({ name, storage, tasks: tasksFor(journal) });
+  const liveness = { heartbeatInterval, missedHeartbeats };
+  const docket = await Docket.connect({ name, storage, tasks: tasksFor(journal), ...liveness });
+  if (automatic) docket.register(automaticTaskFor(journal));
   const worker = new Worker(docket, options);
 
   const stop = new AbortController();

@@ -8,12 +8,13 @@ import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/
 import { test } from "node:test";
 import type { Claim, Step, StepReply, Storage } from "../../src/storage/contract.ts";
 import { NEW, OWN } from "../../src/storage/contract.ts";
+import { StrikeBook } from "../../src/docket/strike_book.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 import { Fetcher } from "../../src/worker/fetcher.ts";
 import { Run, Running } from "../../src/worker/run.ts";
 import { Settler } from "../../src/worker/settler.ts";
 
-const NOTHING: StepReply = { claims: [], more: false, cursor: NEW };
+const NOTHING: StepReply = { claims: [], more: false, cursor: NEW, strikes: "" };
 
 /** Every call waits until the test answers it. */
 class ScriptedStorage {
@@ -56,6 +57,7 @@ function scene(concurrency: number) {
     minimumCheckInterval: 1_000,
     reconnectionDelay: 100,
     running,
+    book: new StrikeBook(storage as unknown as Storage),
     start(claim) {
       started.push(claim.key);
       const run = new Run(claim, 0);
@@ -98,7 +100,7 @@ test("Fetcher keeps what a wait set aside although another lane finds nothing af
   await clock.settle();
 
   const own = storage.steps[2];
-  own.answer({ claims: [claim("a", own.step.token)], more: true, cursor: "8-0" }); // no room for the rest …
+  own.answer({ claims: [claim("a", own.step.token)], more: true, cursor: "8-0", strikes: "" }); // no room for the rest …
   await clock.settle();
   second.answer(NOTHING); // … until the other lane tells that it found nothing
   await clock.settle();
@@ -114,7 +116,12 @@ test("Fetcher never starts what runs here or has finished here and is not settle
   await clock.settle();
   const [first, second] = storage.steps;
   const { token } = first.step;
-  first.answer({ claims: [claim("a", token), claim("b", token)], more: true, cursor: NEW });
+  first.answer({
+    claims: [claim("a", token), claim("b", token)],
+    more: true,
+    cursor: NEW,
+    strikes: "",
+  });
   await clock.settle();
   finish(runs[0]); // its commit is under way from here on
   second.answer(NOTHING);
@@ -123,7 +130,12 @@ test("Fetcher never starts what runs here or has finished here and is not settle
   fetcher.drain();
   await clock.settle();
   const own = storage.steps.find(({ step }) => step.from === OWN);
-  own?.answer({ claims: [claim("a", token), claim("b", token)], more: false, cursor: OWN });
+  own?.answer({
+    claims: [claim("a", token), claim("b", token)],
+    more: false,
+    cursor: OWN,
+    strikes: "",
+  });
   await clock.settle();
 
   equal(own === undefined, false);
@@ -179,14 +191,14 @@ test("Fetcher never starts again what another call has brought before the reply 
   storage.waits[0].answer(OWN);
   await clock.settle();
   const own = storage.steps[2];
-  own.answer({ claims: [claim("a", late.step.token)], more: false, cursor: OWN });
+  own.answer({ claims: [claim("a", late.step.token)], more: false, cursor: OWN, strikes: "" });
   await clock.settle();
   finish(runs[0]);
   await clock.settle();
   storage.steps[3].answer(NOTHING); // it is settled
   await clock.settle();
 
-  late.answer({ claims: [claim("a", late.step.token)], more: false, cursor: NEW });
+  late.answer({ claims: [claim("a", late.step.token)], more: false, cursor: NEW, strikes: "" });
   await clock.settle();
 
   deepEqual(started, ["a"]);
@@ -232,6 +244,7 @@ test("Fetcher asks for no more than there is room for", async () => {
     claims: Array.from({ length: step.want }, (_, i) => claim(`k${i}`, step.token)),
     more: true,
     cursor: NEW,
+    strikes: "",
   });
   await clock.settle();
   finish(runs[0]);

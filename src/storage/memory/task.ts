@@ -99,7 +99,7 @@ export function view(task: Task): LiveTask {
     deliveries,
     cancelled,
     body,
-    ...(due === undefined ? undefined : { due }),
+    ...(due === undefined && !run ? undefined : { due }),
     ...(background ? { background } : undefined),
     ...(heldSince === undefined ? undefined : { heldSince }),
     ...(run ? viewOf(run) : undefined),

@@ -101,7 +101,7 @@ local function leave(key, row)
     end
   else
     call('ZREM', dueSet, key)
-    if status == 66 then call('SREM', background, key) end
+    if status == 66 then redis.pcall('SREM', background, key) end
   end
 end
 `;

@@ -29,7 +29,7 @@ local function wait(key, generation, attempt, deliveries, due, inBackground, sin
     tell('A', generation, key, attempt)
   else
     call('ZADD', dueSet, due, key)
-    if inBackground then call('SADD', background, key) end
+    if inBackground then redis.pcall('SADD', background, key) end
     put[n + 2] = (inBackground and 'B0' or 'S0') .. generation .. counts
     tell('S', generation, key, attempt)
     if not earliest or at < earliest then earliest = at end
@@ -60,12 +60,19 @@ local function handOver(key, next)
   wait(key, next[1], 1, 0, next[2])
 end
 
+-- Lists for people: how long this one is now. One that a stranger has turned into a key of another type must not stop
+-- what really counts (invariant 5).
+local function enlist(list, key)
+  if type(redis.pcall('ZADD', list, now, key)) == 'table' then return 0 end
+  return call('ZCARD', list)
+end
+
 -- Parked for a person to look at: visible, and not too many of them (invariant 40).
 -- Status 'D': the text is the client's; 'd': it is the attempt and the last consumer.
 local function park(key, generation, status, why, text, body)
-  call('HSET', graves, key, status .. generation .. stamp .. why .. '|' .. #text .. '|' .. text .. (body or ''))
-  call('ZADD', dead, now, key)
-  if call('ZCARD', dead) > ${MOST_KEPT} then call('HDEL', graves, call('ZPOPMIN', dead)[1]) end
+  local grave = status .. generation .. stamp .. why .. '|' .. #text .. '|' .. text .. (body or '')
+  if type(redis.pcall('HSET', graves, key, grave)) == 'table' then return end
+  if enlist(dead, key) > ${MOST_KEPT} then call('HDEL', graves, call('ZPOPMIN', dead)[1]) end
 end
 
 -- Parked, and a record for who waits for the result.
@@ -79,9 +86,9 @@ end
 local function fail(key, generation, ttl, text, body)
   if ttl == '0' then return record(key, 'F', generation, ttl, text) end
   record(key, 'f', generation, ttl, #text .. '|' .. text .. (body or ''))
-  call('ZADD', failed, now, key)
-  if call('PTTL', failed) < tonumber(ttl) then call('PEXPIRE', failed, ttl) end     -- as long as any of the records
-  if call('ZCARD', failed) > ${MOST_KEPT} then
+  local listed = enlist(failed, key)
+  if listed > 0 and call('PTTL', failed) < tonumber(ttl) then call('PEXPIRE', failed, ttl) end -- as long as any record
+  if listed > ${MOST_KEPT} then
     local oldest = recordPrefix .. call('ZPOPMIN', failed)[1]
     local kept = redis.pcall('GET', oldest)
     if type(kept) == 'string' and byte(kept, 1) == 102 then call('DEL', oldest) end

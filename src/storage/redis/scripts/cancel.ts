@@ -75,7 +75,7 @@ for i = FIRST, #ARGV, 2 do
     reply = 'cancelled'
   end
 
-  if live and call('HGET', automatic, key) == 'on' then
+  if live and redis.pcall('HGET', automatic, key) == 'on' then
     ${allowWhenFull}
     call('HSET', automatic, key, 'off')
   end

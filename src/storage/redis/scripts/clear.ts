@@ -94,7 +94,7 @@ for i = 1, #found, 2 do
 end
 acknowledge(entries, true)
 write('ZREM', dueSet, due)
-write('SREM', background, hidden)
+if #hidden > 0 then redis.pcall('SREM', background, unpack(hidden)) end
 write('HDEL', deferred, waiting)
 write('HDEL', state, gone)
 write('HDEL', bodies, gone)

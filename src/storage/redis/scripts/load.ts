@@ -39,6 +39,15 @@ export const load: Script<
     },
   },
   /* lua */ `
+-- What waits and what is parked: where a stranger has put a key of another type, that is nothing (invariant 5).
+local function fetch(hash, names)
+  local values = redis.pcall('HMGET', hash, unpack(names))
+  if not values.err then return values end
+  values = {}
+  for i = 1, #names do values[i] = false end
+  return values
+end
+
 local replies = { {}, {}, {}, {}, {}, {} }
 for from = FIRST, #ARGV, 1000 do
   local names, records = {}, {}
@@ -49,9 +58,9 @@ for from = FIRST, #ARGV, 1000 do
   local some = {
     redis.call('HMGET', state, unpack(names)),
     redis.call('HMGET', bodies, unpack(names)),
-    redis.call('HMGET', deferred, unpack(names)),
+    fetch(deferred, names),
     redis.call('MGET', unpack(records)),
-    redis.call('HMGET', graves, unpack(names)),
+    fetch(graves, names),
     {},
   }
   for i = 1, #names do

@@ -45,7 +45,7 @@ if #names > 0 then
       if watched then tell('A', sub(row, 3, 24), key, runOf(row)) end
     end
   end
-  if #hidden > 0 then call('SREM', background, unpack(hidden)) end
+  if #hidden > 0 then redis.pcall('SREM', background, unpack(hidden)) end
   if #put > 0 then call('HSET', state, unpack(put)) end
   publish()
 end

@@ -167,7 +167,7 @@ for i = 1, count do
         end
       else
         if not later then call('ZREM', dueSet, key) end
-        if byte(row, 1) == 66 then call('SREM', background, key) end
+        if byte(row, 1) == 66 then redis.pcall('SREM', background, key) end
       end
       if waiting then                                       -- its run was lost, and what waited for that goes, too
         call('HDEL', deferred, key)

@@ -230,7 +230,7 @@ if #ARGV >= FIRST then
           text = sub(text, start, start + length - 1)
         elseif kind == 'E' then                             -- on purpose: it is not seeded again
           kind, text = sub(text, 1, 1), sub(text, 2)
-          if call('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
+          if redis.pcall('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
         end
         if flags >= 4 then call('DEL', progressPrefix .. key) end
         local again = kind == 'T' or kind == 'L' or kind == 'H'

@@ -14,6 +14,9 @@ import { flush, places, tasks } from "./_tasks.ts";
 /** How many consumers, and advertisements, are looked after in one call. */
 const MOST_CONSUMERS = 100;
 
+/** How long a stranger's key is kept that stood in the place of one of ours, in milliseconds. */
+const ASIDE = 7 * 86_400_000;
+
 /**
  * One page of the live tasks: XTRIM, DEL of the stream or the due set, XGROUP DESTROY and DELCONSUMER lose no task
  * (invariant 37). What is sound is not touched.
@@ -23,6 +26,7 @@ const MOST_CONSUMERS = 100;
  *   more (invariant 20).
  * - A row that is due later has its key in the due set, and in the background exactly if it says so.
  * - A body whose row is gone is parked: whether it ran nobody knows, so it is not run again without being asked for.
+ * - A key of another type in the place of one of ours is set aside, and what can be known of it is made anew (invariant 5).
  * - The beginning of each pass forgets consumers that hold nothing, are not advertised and have been silent for long.
  * - How far it is is kept for all who sweep. A pass that repairs something goes on at once, else the next page has time.
  * - The first write is one that a full Redis allows.
@@ -37,6 +41,9 @@ export const sweep: Script<
   | "calls"
   | "dead"
   | "graves"
+  | "failed"
+  | "automatic"
+  | "strikes"
   | "workers",
   {
     recordPrefix: "text";
@@ -62,6 +69,9 @@ export const sweep: Script<
       "calls",
       "dead",
       "graves",
+      "failed",
+      "automatic",
+      "strikes",
       "workers",
     ],
     args: {
@@ -106,8 +116,20 @@ end
 local lastMs, lastSequence = match(lastDelivered, '^(%d+)%-(%d+)$')
 lastMs, lastSequence = tonumber(lastMs), tonumber(lastSequence)
 
--- 1. At the beginning of a pass: who is gone.
+-- 1. At the beginning of a pass: what is not ours, and who is gone.
 if cursor == '0' then
+  local kinds = {
+    zset = { dueSet, dead, failed, workers }, hash = { deferred, graves, automatic, strikes }, set = { background },
+  }
+  for kind, keys in pairs(kinds) do
+    for i = 1, #keys do
+      local is = call('TYPE', keys[i]).ok
+      if is ~= kind and is ~= 'none' then
+        call('RENAME', keys[i], keys[i] .. ':aside')
+        call('PEXPIRE', keys[i] .. ':aside', '${ASIDE}')
+      end
+    end
+  end
   local consumers = call('XINFO', 'CONSUMERS', stream, 'workers')
   for i = 1, #consumers do
     local info = {}
