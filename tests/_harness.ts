@@ -201,18 +201,15 @@ export abstract class Stage {
       for (const { key } of calls) keys.add(key);
       return schedule(calls, options);
     };
-    const seed = storage.seed.bind(storage);
-    storage.seed = (seeds, options) => {
-      for (const { key } of seeds) keys.add(key);
-      return seed(seeds, options);
-    };
   }
 
   /** Cancels what the test left, and takes from dead workers what they held. */
   async #drain(docket: string, keys: readonly string[]): Promise<void> {
     const storage = await this.open(docket);
     const consumer = `cleaner~${randomId()}`;
-    if (keys.length > 0) await storage.cancel(keys.map((key) => ({ key })));
+    const { scheduled, queued, running } = await storage.survey(1_000); // also what workers have seeded
+    const all = new Set([...keys, ...[...scheduled, ...queued, ...running].map(({ key }) => key)]);
+    if (all.size > 0) await storage.cancel([...all].map((key) => ({ key })));
     await this.eventually(async () => {
       for (let cursor = "more"; cursor !== "";) {
         if (cursor === "more") cursor = "";

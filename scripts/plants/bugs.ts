@@ -113,7 +113,7 @@ export const bugs: readonly Bug[] = [
       "if (!cancelled && !deferred) return undefined;",
       "if (!deferred) return undefined;",
     ),
-    redis: step("local cancelled = flags % 2 == 1 and", "local cancelled = false and"),
+    redis: step("if again and (cancelled or next) then", "if again and next then"),
   },
   {
     name: "cancel flag ignored at renewal",
@@ -280,7 +280,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "since when a task is held is forgotten",
-    memory: memory("task.heldSince ?? now", "now + 1"),
+    memory: memory("task.heldSince ?? now", "now + ++this.#claims"),
     redis: step("if (since or '') == '' then since", "if true then since"),
   },
   {
@@ -311,8 +311,8 @@ export const bugs: readonly Bug[] = [
   {
     name: "cancel does not stop the chain",
     memory: memory(
-      "if (this.#automatic.has(key)) this.#automatic.set(key, false); // the chain ends",
-      "// the chain ends",
+      "if (whole && this.#automatic.has(key)) this.#automatic.set(key, false);",
+      "",
     ),
     redis: cancel("call('HSET', automatic, key, 'off')", "redis.call('TIME')"),
   },

@@ -281,10 +281,11 @@ export class Execution<Result = unknown> {
    * await using docket = await Docket.connect({ url: "memory://events-example" });
    * await using worker = new Worker(docket);
    * const execution = await docket.add(count, { delay: "10ms" })();
-   * const running = worker.runUntilFinished();
+   * let running: Promise<void> | undefined;
    *
    * const seen: string[] = [];
    * for await (const event of execution.events()) {
+   *   running ??= worker.runUntilFinished();
    *   seen.push(event.kind === "state" ? event.state : `${event.current} of ${event.total}`);
    * }
    * deepEqual(seen, ["scheduled", "queued", "running", "1 of 2", "completed"]);

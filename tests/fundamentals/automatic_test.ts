@@ -112,7 +112,7 @@ onEveryStorage("An automatic task", (test) => {
     const { docket } = await attend(stage);
     let runs = 0;
     stage.start(docket);
-    await stage.advance(30);
+    await stage.eventually(async () => (await docket.workers()).length === 1);
 
     docket.register(task("tick", { perpetual: new Perpetual(SELDOM) }, (): void => void runs++));
 

@@ -196,6 +196,31 @@ onEveryStorage("A chain", (test) => {
     deepEqual(seen, [[1, 1], [1, 2], [2, 1], [2, 2]]);
   });
 
+  // 11: what is scheduled goes, what runs stays
+  test("ends when it is cleared away between two runs, and not while one goes on", async (stage) => {
+    const docket = await stage.connect();
+    const started = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    stage.afterwards(() => release.resolve());
+    const tick = task("tick", { perpetual: new Perpetual({ every: "1h" }) }, async () => {
+      started.resolve();
+      await release.promise;
+    });
+    const execution = await docket.add(tick, { key: "tick" })();
+    stage.start(docket);
+    await stage.soon(started.promise);
+
+    const during = await docket.clear();
+    release.resolve();
+    await stage.soon(execution.result());
+    const next = await docket.execution("tick");
+    const between = await docket.clear();
+
+    deepEqual([during, between], [0, 1]);
+    await rejects(next!.result(), { code: "EXECUTION_CANCELLED", reason: "cleared" });
+    deepEqual((await docket.snapshot()).counts, NOTHING);
+  });
+
   // 48: what a user scheduled meanwhile is not the chain's to end
   test("that ends itself leaves a newer replacement alone", async (stage) => {
     const docket = await stage.connect();

@@ -13,7 +13,15 @@ import {
 } from "node:assert/strict";
 import { randomId } from "../../src/base/ids.ts";
 import { type Docket, type Execution, Perpetual, Retry, task } from "../../mod.ts";
-import { aborted, failureOf, onEveryStorage, onMemory, onRedis, type Stage } from "../_harness.ts";
+import {
+  aborted,
+  altered,
+  failureOf,
+  onEveryStorage,
+  onMemory,
+  onRedis,
+  type Stage,
+} from "../_harness.ts";
 import { Redis } from "ioredis";
 
 const MINUTE = 60_000;
@@ -261,6 +269,28 @@ onMemory("Docket.add() with a ttl", (test) => {
     await stage.advance(10_000);
 
     deepEqual(await statesOf(docket, ["k"]), [undefined]);
+  });
+
+  // The cancel is known to the storage, and not yet to the worker
+  test("reaches what would have run again, had it not been cancelled meanwhile", async (stage) => {
+    const deaf = altered(await stage.open(), { listen: () => Promise.resolve() });
+    const docket = await stage.connect({ storage: deaf, executionTtl: { cancelled: "1m" } });
+    const gate = Promise.withResolvers<void>();
+    const flaky = task("flaky", { retry: new Retry({ attempts: 2 }) }, async (): Promise<void> => {
+      await gate.promise;
+      throw new Error("whoops");
+    });
+    const execution = await docket.add(flaky, { key: "k", ttl: "10m" })();
+    const worker = stage.start(docket);
+    await stage.eventually(async () => (await execution.refresh()).state === "running");
+
+    await docket.cancel("k");
+    gate.resolve();
+    await stage.eventually(async () => (await execution.refresh()).state === "cancelled");
+    await worker.close();
+
+    await stage.advance(9 * MINUTE);
+    deepEqual(await statesOf(docket, ["k"]), ["cancelled"]);
   });
 
   test("outlives the wait, the retries and the delay", async (stage) => {

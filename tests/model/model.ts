@@ -134,8 +134,9 @@ export class Model {
     return targets.map(({ key, generation }) => {
       const task = this.#tasks.get(key);
       const any = generation === undefined;
-      if (task && (any || task.generation === generation)) {
-        if (this.#automatic.has(key)) this.#automatic.set(key, false);
+      const whole = any || task?.generation === generation;
+      if (whole && this.#automatic.has(key)) this.#automatic.set(key, false);
+      if (task && whole) {
         if (!task.run) {
           this.#end(key, task, "cancelled", "", "cancelled");
           return "cancelled";
@@ -502,8 +503,7 @@ export class Model {
       const kept = !("ttl" in settlement) || settlement.ttl > 0;
       const text = kept ? settlement.text : "";
       const chain = settlement.kind === "succeeded";
-      if (chain && cancelled) this.#end(key, task, "cancelled", text, "cancelled");
-      else if (chain) this.#end(key, task, settlement.state, text, settlement.reason, kept);
+      if (chain) this.#end(key, task, settlement.state, text, settlement.reason, kept);
       else if (settlement.kind === "cancelled") {
         this.#end(key, task, "cancelled", text, settlement.reason);
       } else this.#end(key, task, settlement.kind, text, undefined, kept);

@@ -88,7 +88,7 @@ export type Settlement =
   }
   /** Parked for a person to look at. */
   | { readonly kind: "dead"; readonly text: string }
-  /** Again, one attempt more. A wanted cancel wins over this and the next two (invariant 28). */
+  /** Again, one attempt more. A wanted cancel wins over this and the next two (invariant 28): a chain ends, as it stands. */
   | { readonly kind: "retried"; readonly due: Due }
   /**
    * Given back, nothing charged: neither the attempt nor the delivery. `held`: because nobody here knows the task; while

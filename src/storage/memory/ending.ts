@@ -44,10 +44,8 @@ export function endingOf(
     case "dead":
       return { state: "dead", text: settlement.text, ttl: DEAD_RECORD_TTL };
     case "succeeded": {
-      const { state, text, reason, ttl } = settlement;
-      return cancelled
-        ? { state: "cancelled", text, reason: "cancelled", ttl }
-        : { state, text, reason, ttl };
+      const { state, text, reason, ttl } = settlement; // as it ended, also where its chain ends with it (invariant 53)
+      return { state, text, reason, ttl };
     }
     case "retried":
     case "released": {

@@ -133,13 +133,15 @@ export class Memory {
     const now = this.clock.now();
     const replies = targets.map(({ key, generation }) => {
       const task = this.#tasks.get(key);
+      // The chain ends with it (invariant 48), also where it is just about to be seeded again.
+      const whole = generation === undefined || generation === task?.generation;
+      if (whole && this.#automatic.has(key)) this.#automatic.set(key, false);
       if (!task) return "none";
       if (generation !== undefined && generation !== task.generation) {
         if (generation !== task.deferred?.generation) return "none";
         this.#drop(task, "cancelled", now, ttl);
         return "cancelled";
       }
-      if (this.#automatic.has(key)) this.#automatic.set(key, false); // the chain ends with it (invariant 48)
       if (task.run) {
         if (generation === undefined) this.#drop(task, "cancelled", now, ttl);
         if (!task.cancelled) {

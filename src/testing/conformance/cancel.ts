@@ -137,9 +137,11 @@ export function cancelTests(test: Test): void {
 
       equal(await worker.settle(claim, settlement), true);
 
-      // Invariants 28 and 48: neither a retry nor a next of the chain; what the worker had to say stays.
-      const text = settlement.kind === "succeeded" ? settlement.text : "";
-      like(await scene.ended("a"), { generation, state: "cancelled", reason: "cancelled", text });
+      // Invariants 28, 48 and 53: neither a retry nor a next of the chain; what ended by itself stays as it ended.
+      const expected = settlement.kind === "succeeded"
+        ? { state: settlement.state, text: settlement.text, reason: undefined }
+        : { state: "cancelled" as const, text: "", reason: "cancelled" as const };
+      like(await scene.ended("a"), { generation, ...expected });
       equal((await scene.find("a")).live, undefined);
       deepEqual(await worker.claim(), []);
     });

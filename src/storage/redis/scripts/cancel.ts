@@ -75,7 +75,8 @@ for i = FIRST, #ARGV, 2 do
     reply = 'cancelled'
   end
 
-  if live and redis.pcall('HGET', automatic, key) == 'on' then
+  -- The chain ends with it (invariant 48), also where it is just about to be seeded again.
+  if (live or wanted == '') and redis.pcall('HGET', automatic, key) == 'on' then
     ${allowWhenFull}
     call('HSET', automatic, key, 'off')
   end
