@@ -79,6 +79,7 @@ export {
   type RunEnd,
   type Scope,
   type Succession,
+  type supplies,
   type TaskContext,
   type TaskLogger,
 } from "./src/dependencies/dependency.ts";

@@ -507,6 +507,13 @@ export function _perpetuating(): void {
 
   // @ts-expect-error goes on with a text, and is given a number
   task("misfit", { perpetual: new Perpetual<[text: string]>() }, (_context, _n: number) => {});
+  const wide = new Perpetual<[n: number | string]>();
+  // @ts-expect-error the next run would be given more than the task takes
+  task("misfit", { perpetual: wide }, (_context, _n: number) => {});
+  // @ts-expect-error the next run would be given nothing
+  task("misfit", { perpetual: new Perpetual<[]>() }, (_context, _n: number) => {});
+  task("fits", { perpetual: new Perpetual<[n: number]>() }, (_context, _n: number | string) => {});
+  task("fits", { perpetual: new Perpetual<[n: number]>() }, (_context, _n?: number) => {});
   // @ts-expect-error goes on with an argument that is not there
   task("misfit", { perpetual }, () => {});
   // @ts-expect-error no such word

@@ -33,7 +33,7 @@ const expected: Readonly<Record<string, Names>> = {
       ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions Schedulable Scheduler Scope
       Snapshot StandardTasks StateEvent Strike StrikeOfTask StrikeOperator Succession Task
       TaskContext TaskLogger Tasks TemporalDuration TimeoutState WorkerInfo WorkerOptions Yielded
-      accepts resolved returns
+      accepts resolved returns supplies
     `,
   },
   "./testing": {

@@ -18,6 +18,9 @@ export declare const resolved: unique symbol;
 /** Where a dependency carries the arguments it can work with; never there at run time. */
 export declare const accepts: unique symbol;
 
+/** Where a dependency carries the arguments that it may give to later runs; never there at run time. */
+export declare const supplies: unique symbol;
+
 /** What every handler is given, before what its task declares. */
 export interface TaskContext {
   /** The docket that the task runs on, to schedule more work. */
@@ -205,9 +208,13 @@ export type Resolved<D> = {
 /** Points at any dependency that cannot work with the arguments of its task. */
 export type Fits<D, Args extends readonly unknown[]> = [Args] extends [never] ? unknown // not inferred yet
   : {
-    readonly [Name in keyof D]: D[Name] extends { readonly [accepts]: infer Accepts }
-      ? Accepts extends (...args: Args) => void ? D[Name]
+    readonly [Name in keyof D]: D[Name] extends { readonly [supplies]: infer Supplies }
+      ? unknown[] extends Supplies ? D[Name]
+      : Supplies extends Args ? D[Name]
       : "does not fit the arguments of this task"
+      : D[Name] extends { readonly [accepts]: infer Accepts }
+        ? Accepts extends (...args: Args) => void ? D[Name]
+        : "does not fit the arguments of this task"
       : D[Name];
   };
 

@@ -7,7 +7,7 @@
 import type { Millis } from "../base/clock.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
 import type { Due } from "../storage/contract.ts";
-import { Dependency, type RunEnd, type Succession } from "./dependency.ts";
+import { Dependency, type RunEnd, type Succession, type supplies } from "./dependency.ts";
 
 /** Options of {@linkcode Perpetual}. */
 export interface PerpetualOptions {
@@ -82,7 +82,9 @@ const SLOWEST_SKIP: Millis = 1_000;
  * ```
  */
 export class Perpetual<Args extends readonly unknown[] = readonly unknown[]>
-  extends Dependency<PerpetualState<Args>, Args> {
+  extends Dependency<PerpetualState<Args>> {
+  /** Carries `Args` for the compiler: what it gives the next run must suit the task. Never there at run time. */
+  declare readonly [supplies]: Args;
   /** Whether workers keep it going by themselves. */
   readonly automatic: boolean;
   readonly #every: Millis;

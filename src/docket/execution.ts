@@ -19,7 +19,7 @@ import { decodeFailure } from "../base/failure.ts";
 import { randomId } from "../base/ids.ts";
 import { decodeArgs, decodeEnding, decodeMessage, type Ending } from "../base/message.ts";
 import type { EndedTask, Found, LiveTask } from "../storage/contract.ts";
-import { type ExecutionProgress } from "../dependencies/progress.ts";
+import type { ExecutionProgress } from "../dependencies/progress.ts";
 import { eventsOf, type ExecutionEvent } from "./events.ts";
 import { type Internals, internalsOf } from "./internals.ts";
 import type { Docket } from "./docket.ts";

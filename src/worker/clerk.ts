@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import type { Millis } from "../base/clock.ts";
 import { messageOf, UnknownTaskError } from "../base/errors.ts";
 import { encodeFailure } from "../base/failure.ts";
 import { randomId } from "../base/ids.ts";
@@ -12,6 +13,7 @@ import { encodeEnding, type Message } from "../base/message.ts";
 import type { RunEnd, Succession } from "../dependencies/dependency.ts";
 import type { Resources } from "../dependencies/resolve.ts";
 import type { Internals } from "../docket/internals.ts";
+import type { Retention } from "../docket/options.ts";
 import type { Definition } from "../docket/task.ts";
 import type { Settlement } from "../storage/contract.ts";
 import type { Bounds } from "./bounds.ts";
@@ -94,8 +96,7 @@ export class Clerk {
 
   /** It was asked to stop, and did. */
   cancelled(what: Case): Settlement {
-    const { cancelled } = this.#internals.retention;
-    const ttl = what.message?.ttl ?? cancelled;
+    const ttl = this.ttlOf(what, "cancelled");
     return { kind: "cancelled", reason: "cancelled", text: this.#text(what, ""), ttl };
   }
 
@@ -117,10 +118,15 @@ export class Clerk {
     return { kind: "dead", text: this.#text(what, encodeFailure(error)) };
   }
 
+  /** How long the record of such an end stays. */
+  ttlOf({ message }: Case, state: keyof Retention): Millis {
+    return message?.ttl ?? this.#internals.retention[state];
+  }
+
   /** What ended, and what comes after it in the same step. */
   #end(what: Case, outcome: RunEnd["outcome"], ended: Ended): Settlement {
     const { run: { claim }, message, definition } = what;
-    const ttl = message?.ttl ?? this.#internals.retention[ended.state];
+    const ttl = this.ttlOf(what, ended.state);
     const chain = this.#bounds.isLast(claim.key) ? undefined : this.#succession(what, outcome);
     if (chain?.kind !== "next" || !definition) {
       if (ended.state === "cancelled") return { kind: "cancelled", ...ended, ttl };

@@ -235,7 +235,8 @@ export class Runner {
     const { run: { reason, claim }, definition } = what;
     if (reason instanceof CancelledError) return this.#clerk.cancelled(what);
     if (reason instanceof ShutdownError || reason instanceof LeaseLostError) {
-      return { kind: "released", due: undefined }; // fenced, if another has it already
+      // Fenced, if another has it already. The time is for the case that it is cancelled meanwhile.
+      return { kind: "released", due: undefined, ttl: this.#clerk.ttlOf(what, "cancelled") };
     }
     this.#tell(what, error);
     const decision = this.#ask(definition, { error, attempt: claim.attempt });
@@ -248,7 +249,7 @@ export class Runner {
       error,
       arguments: loggable(what),
     });
-    return { kind: "retried", due: decision.due };
+    return { kind: "retried", due: decision.due, ttl: this.#clerk.ttlOf(what, "cancelled") };
   }
 
   /** Whoever wants to hear of failures; what they throw is theirs. */

@@ -33,7 +33,7 @@ interface Attended {
   readonly looked: () => Promise<void>;
 }
 
-/** Connects; the chains end with the test. */
+/** Connects. */
 async function attend(stage: Stage, options: DocketOptions = {}): Promise<Attended> {
   const storage = await stage.open();
   let looks = 0;
@@ -45,9 +45,6 @@ async function attend(stage: Stage, options: DocketOptions = {}): Promise<Attend
     },
   });
   const docket = await stage.connect({ storage: counting, heartbeatInterval: 10, ...options });
-  stage.afterwards(() => {
-    for (const name of docket.tasks) docket.cancel(name).catch(() => {});
-  });
   return {
     docket,
     storage,
@@ -489,7 +486,6 @@ onMemory("An automatic task", (test) => {
 
     await docket.clear();
     await stage.advance(10_000);
-    await docket.cancel("tick");
 
     deepEqual(starts, [0, 2_000]);
   });

@@ -503,9 +503,9 @@ export class Model {
       const kept = !("ttl" in settlement) || settlement.ttl > 0;
       const text = kept ? settlement.text : "";
       const chain = settlement.kind === "succeeded";
-      if (chain) this.#end(key, task, settlement.state, text, settlement.reason, kept);
+      if (chain) this.#end(key, task, settlement.state, text, settlement.reason, kept, true);
       else if (settlement.kind === "cancelled") {
-        this.#end(key, task, "cancelled", text, settlement.reason);
+        this.#end(key, task, "cancelled", text, settlement.reason, kept, true);
       } else this.#end(key, task, settlement.kind, text, undefined, kept);
       if ("stops" in settlement && settlement.stops && this.#automatic.has(key)) {
         this.#automatic.set(key, false);
@@ -527,8 +527,16 @@ export class Model {
     text: Ended["text"],
     reason?: Ended["reason"],
     kept = true,
+    settled = false,
   ): void {
-    const ended = { generation, state, text, reason, endedAt: new Moment() };
+    // What nobody's worker ended tells its attempt, when that is not the first.
+    const attempt = this.#tasks.get(key)?.generation === generation
+      ? this.#tasks.get(key)!.attempt
+      : 1;
+    const told = text === "" && reason !== undefined && !settled && attempt > 1
+      ? `${attempt}||||`
+      : text;
+    const ended = { generation, state, text: told, reason, endedAt: new Moment() };
     const again = state === "failed" && kept; // what it takes to run it again
     this.#ended.set(key, again ? { ...ended, body } : ended);
     if (again) this.#failed.add(key);

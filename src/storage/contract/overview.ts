@@ -5,7 +5,7 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
-import type { DeferredTask, Due, LiveTask } from "./tasks.ts";
+import type { DeferredTask, LiveTask } from "./tasks.ts";
 
 /** How many tasks there are, by state. */
 export interface Counts {

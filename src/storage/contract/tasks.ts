@@ -60,7 +60,7 @@ export interface EndedTask {
   readonly state: "completed" | "failed" | "cancelled" | "dead";
   /** When it ended, on the storage's clock. */
   readonly endedAt: Millis;
-  /** What the worker had to say; for a cancelled one that never ran, `""`. */
+  /** What the worker had to say; of one that the storage ended itself the attempt it was at, or `""` when that was the first. */
   readonly text: string;
   /** Why it was cancelled. */
   readonly reason?: CancelReason;

@@ -89,12 +89,17 @@ export type Settlement =
   /** Parked for a person to look at. */
   | { readonly kind: "dead"; readonly text: string }
   /** Again, one attempt more. A wanted cancel wins over this and the next two (invariant 28): a chain ends, as it stands. */
-  | { readonly kind: "retried"; readonly due: Due }
+  | { readonly kind: "retried"; readonly due: Due; readonly ttl?: Millis }
   /**
    * Given back, nothing charged: neither the attempt nor the delivery. `held`: because nobody here knows the task; while
    * it is scheduled it is in the background, and since when it is held is remembered from hold to hold.
    */
-  | { readonly kind: "released"; readonly due: Due; readonly held?: boolean }
+  | {
+    readonly kind: "released";
+    readonly due: Due;
+    readonly held?: boolean;
+    readonly ttl?: Millis;
+  }
   /** Ended, and the next of a chain takes its place in the same step: in the background while it is scheduled. */
   | {
     readonly kind: "succeeded";

@@ -5,6 +5,8 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
+import type { CancelReason } from "../../base/errors.ts";
+import { encodeEnding } from "../../base/message.ts";
 import { DEAD_RECORD_TTL, type Due, type EndedTask, type Settlement } from "../contract.ts";
 import type { Task } from "./task.ts";
 
@@ -27,7 +29,7 @@ export interface Successor {
  * does a replacement (invariants 14, 28).
  */
 export function endingOf(
-  { cancelled, deferred }: Task,
+  { cancelled, deferred, attempt }: Task,
   settlement: Settlement,
   recordTtl: Millis,
 ): Ending | undefined {
@@ -51,9 +53,15 @@ export function endingOf(
     case "released": {
       if (!cancelled && !deferred) return undefined;
       const reason = cancelled ? "cancelled" : "replaced";
-      return { state: "cancelled", text: "", reason, ttl: recordTtl };
+      return cancelledAt(attempt, reason, settlement.ttl ?? recordTtl);
     }
   }
+}
+
+/** The end of what nobody's worker ended: it tells its attempt when that is not the first. */
+export function cancelledAt(attempt: number, reason: CancelReason, ttl: Millis): Ending {
+  const text = attempt > 1 ? encodeEnding({ attempt, value: "" }) : "";
+  return { state: "cancelled", text, reason, ttl };
 }
 
 /** The next of a chain. */

@@ -39,7 +39,7 @@ import {
   type Verdict,
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
-import { type Ending, endingOf, type Successor, successorOf } from "./ending.ts";
+import { cancelledAt, type Ending, endingOf, type Successor, successorOf } from "./ending.ts";
 import { MemoryStorage } from "./handle.ts";
 import { Heap } from "./heap.ts";
 import { Hints } from "./hints.ts";
@@ -152,7 +152,7 @@ export class Memory {
       }
       this.#leave(task);
       this.#tasks.delete(key);
-      this.#end(task, { state: "cancelled", text: "", reason: "cancelled", ttl }, now);
+      this.#end(task, cancelledAt(task.attempt, "cancelled", ttl), now);
       return "cancelled";
     });
     this.hints.tell(now);
@@ -208,7 +208,7 @@ export class Memory {
       }
       this.#leave(task);
       this.#tasks.delete(task.key);
-      this.#end(task, { state: "cancelled", text: "", reason: "cleared", ttl }, now);
+      this.#end(task, cancelledAt(task.attempt, "cleared", ttl), now);
       count++;
     }
     this.#cleared = { request, count };
@@ -456,7 +456,7 @@ export class Memory {
     }
     if (task) {
       this.#leave(task); // what waited goes in the same step, wherever it waited (invariant 1)
-      this.#end(task, { state: "cancelled", text: "", reason: "replaced", ttl }, now);
+      this.#end(task, cancelledAt(task.attempt, "replaced", ttl), now);
     }
     this.#admit(key, generation, due, body, now);
     return { kind: "scheduled" };
@@ -516,7 +516,7 @@ export class Memory {
     if (!deferred) return;
     const { generation, body } = deferred;
     const dropped = { key, generation, attempt: 1, body };
-    this.#end(dropped, { state: "cancelled", text: "", reason, ttl }, now);
+    this.#end(dropped, cancelledAt(1, reason, ttl), now);
   }
 
   // ── Claiming ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -543,8 +543,7 @@ export class Memory {
     const previous = task.run?.consumer.name;
     this.#leave(task);
     if (task.cancelled) { // never runs again, also after a crash (invariant 28)
-      const ending: Ending = { state: "cancelled", text: "", reason: "cancelled", ttl };
-      return this.#finish(task, ending, now, previous);
+      return this.#finish(task, cancelledAt(task.attempt, "cancelled", ttl), now, previous);
     }
     if (task.deliveries >= maxDeliveries) { // what kills its worker each time must not go on for ever (invariant 40)
       const text = encodeEnding({ attempt: task.attempt, worker: previous, value: "" });

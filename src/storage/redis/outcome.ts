@@ -49,7 +49,7 @@ export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Gro
   const keys = new Set<string>();
   for (let i = 0; i < commits.length; i++) {
     const { key, token, settlement } = commits[i];
-    const ttl = whole("ttl" in settlement ? settlement.ttl : recordTtl);
+    const ttl = whole("ttl" in settlement ? settlement.ttl ?? recordTtl : recordTtl);
     const name = keys.has(key) ? `${token}${ttl} ${i}` : `${token}${ttl}`;
     const group = groups.get(name);
     if (group) group.push(i);

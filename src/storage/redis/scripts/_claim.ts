@@ -49,7 +49,7 @@ if #entries > 0 then
         stale[#stale + 1] = entry
         local last = status == 82 and match(row, '^%d*|%d*|[%d~]*|%d*|(.*)$', at + #entry + 1) or ''
         if cancelled then
-          record(key, 'X', generation, recordTtl, 'c')
+          record(key, 'X', generation, recordTtl, 'c' .. note(attempt or 1))
           tell('X', generation, key, attempt or 1, last, 'c')
         else
           local why = not attempt and 'row' or body and 'deliveries' or 'body'

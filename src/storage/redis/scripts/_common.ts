@@ -80,6 +80,11 @@ end
  * With the reason of a cancelled one its text begins: a letter, or `C` and the id of the request.
  */
 export const records = /* lua */ `
+-- What is to be said of a task that nobody's worker ended: its attempt, when that was not the first.
+local function note(attempt)
+  return tonumber(attempt) > 1 and attempt .. '||||' or ''
+end
+
 local function record(key, status, generation, ttl, text)
   if ttl == '0' then ttl, text = '10000', status == 'X' and sub(text, 1, byte(text, 1) == 67 and 23 or 1) or '' end
   call('SET', recordPrefix .. key, status .. generation .. stamp .. text, 'PX', ttl)

@@ -53,7 +53,7 @@ ${leave}
 local replies, ended = {}, {}
 local function finish(key, generation, attempt)
   ended[key] = true
-  record(key, 'X', generation, recordTtl, 'C' .. request)
+  record(key, 'X', generation, recordTtl, 'C' .. request .. note(attempt))
   tell('X', generation, key, attempt, '', 'c')
 end
 

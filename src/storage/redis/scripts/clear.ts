@@ -66,7 +66,7 @@ local found, cleared = reply[2], 0
 local gone, waiting, due, hidden, entries, put = {}, {}, {}, {}, {}, {}
 local function finish(key, generation, attempt)
   cleared = cleared + 1
-  record(key, 'X', generation, recordTtl, 'x')
+  record(key, 'X', generation, recordTtl, 'x' .. note(attempt))
   tell('X', generation, key, attempt, '', 'x')
 end
 

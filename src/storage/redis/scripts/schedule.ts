@@ -173,8 +173,9 @@ for i = 1, count do
         call('HDEL', deferred, key)
         tell('X', previous, key, 1, '', 'r')
       end
-      record(key, 'X', sub(row, 3, 24), recordTtl, 'r')
-      tell('X', sub(row, 3, 24), key, (runOf(row)), '', 'r')
+      local attempt = runOf(row)
+      record(key, 'X', sub(row, 3, 24), recordTtl, 'r' .. note(attempt))
+      tell('X', sub(row, 3, 24), key, attempt, '', 'r')
     end
     tell(later and 'S' or 'A', generation, key, 1)
   end

@@ -236,7 +236,7 @@ if #ARGV >= FIRST then
         local again = kind == 'T' or kind == 'L' or kind == 'H'
         local next = flags % 4 >= 2 and replacement(key)    -- whatever it wanted, that is next (invariant 14)
         local cancelled = flags % 2 == 1                    -- wins over whatever would go on (invariant 28)
-        if again and (cancelled or next) then kind, text = 'X', cancelled and 'c' or 'r' end
+        if again and (cancelled or next) then kind, text = 'X', (cancelled and 'c' or 'r') .. note(attempt) end
         if kind == 'T' then wait(key, generation, attempt + 1, 0, instant(text))
         elseif kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text))
         elseif kind == 'H' then

@@ -200,7 +200,7 @@ for i = 1, #lost do
   local reason = flags % 2 == 1 and 'c' or next and 'r'
   if reason then                                            -- as if it were given back (invariants 14, 28)
     local attempt, runner = runOf(row)
-    record(key, 'X', generation, recordTtl, reason)
+    record(key, 'X', generation, recordTtl, reason .. note(attempt))
     tell('X', generation, key, attempt, runner, reason)
     if next then handOver(key, next) else gone[#gone + 1] = key end
   else
