@@ -31,7 +31,6 @@ export {
   type Planner,
   type Schedulable,
   type Scheduler,
-  type StrikeOfTask,
 } from "./src/docket/docket.ts";
 export type {
   AddOptions,
@@ -41,6 +40,7 @@ export type {
   ListOptions,
   ReplaceOptions,
 } from "./src/docket/options.ts";
+export type { StrikeOfTask } from "./src/docket/striker.ts";
 export { PlannedCall, type returns } from "./src/docket/planned_call.ts";
 export type { Snapshot } from "./src/docket/snapshot.ts";
 export type { WorkerInfo } from "./src/docket/presence.ts";
@@ -62,7 +62,8 @@ export {
 } from "./src/docket/task.ts";
 export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
 export { type StandardTasks, standardTasks } from "./src/docket/standard_tasks.ts";
-export { type RunOptions, Worker, type WorkerOptions } from "./src/worker/worker.ts";
+export { Worker } from "./src/worker/worker.ts";
+export type { RunOptions, WorkerOptions } from "./src/worker/options.ts";
 
 export {
   type accepts,

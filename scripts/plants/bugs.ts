@@ -9,6 +9,8 @@ import { type Bug, patch } from "./plant.ts";
 
 const memory = patch("src/storage/memory/memory.ts");
 const ending = patch("src/storage/memory/ending.ts");
+const places = patch("src/storage/memory/places.ts");
+const rules = patch("src/storage/memory/rules.ts");
 const cancel = patch("src/storage/redis/scripts/cancel.ts");
 const claim = patch("src/storage/redis/scripts/_claim.ts");
 const promote = patch("src/storage/redis/scripts/promote.ts");
@@ -17,7 +19,6 @@ const renew = patch("src/storage/redis/scripts/renew.ts");
 const schedule = patch("src/storage/redis/scripts/schedule.ts");
 const step = patch("src/storage/redis/scripts/step.ts");
 const outcome = patch("src/storage/redis/outcome.ts");
-const answer = patch("src/storage/redis/answer.ts");
 const clear = patch("src/storage/redis/scripts/clear.ts");
 const report = patch("src/storage/redis/scripts/report.ts");
 const requeue = patch("src/storage/redis/scripts/requeue.ts");
@@ -53,7 +54,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "settle without ack",
-    memory: memory("task.run.consumer.held.delete(task);", ""),
+    memory: places("task.run.consumer.held.delete(task);", ""),
     redis: step("acknowledge(settled, remove)", ""),
   },
   {
@@ -92,7 +93,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "last call of a lane ignored when it is sent again",
     memory: memory(
-      "if (last && step.call <= last.call) return repeat(step, last, this.#version);",
+      "if (last && step.call <= last.call) return repeat(step, last, this.rules.version);",
       "",
     ),
     redis: step("if number == last then", "if false then"),
@@ -139,8 +140,8 @@ export const bugs: readonly Bug[] = [
   {
     name: "promote drops a field: the attempt",
     memory: memory(
-      "this.#enqueue(task, now); // the very same",
-      "task.attempt = 1; this.#enqueue(task, now); //",
+      "this.#tasks.enqueue(task, now); // the very same",
+      "task.attempt = 1; this.#tasks.enqueue(task, now); //",
     ),
     redis: promote(".. sub(row, 25)", ".. '|1' .. string.match(row, '^|%d+(.*)$', 25)"),
   },
@@ -196,7 +197,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "replaced entry left behind",
-    memory: memory("this.#leave(task); // what waited", "// what waited"),
+    memory: memory("this.#tasks.leave(task); // what waited", "// what waited"),
     redis: schedule(
       "call('XACK', stream, 'workers', entry)\n          call('XDEL', stream, entry)",
       "call('XACK', stream, 'workers', entry)",
@@ -205,16 +206,16 @@ export const bugs: readonly Bug[] = [
   {
     name: "replaced body kept",
     memory: memory(
-      "this.#admit(key, generation, due, body, now);\n    return",
-      "this.#admit(key, generation, due, task?.body ?? body, now);\n    return",
+      "this.#tasks.admit(key, generation, due, body, now);\n    return",
+      "this.#tasks.admit(key, generation, due, task?.body ?? body, now);\n    return",
     ),
     redis: schedule("= key, key, body", "= key, key, row and call('HGET', bodies, key) or body"),
   },
   {
     name: "replacement forgotten when the run ends",
     memory: memory(
-      "if (deferred) this.#admit(key, deferred",
-      "if (false) this.#admit(key, deferred!",
+      "if (deferred) this.#tasks.admit(key, deferred",
+      "if (false) this.#tasks.admit(key, deferred!",
     ),
     redis: step("local next = flags % 4 >= 2 and replacement(key)", "local next = false"),
   },
@@ -254,8 +255,8 @@ export const bugs: readonly Bug[] = [
   {
     name: "successor puts a replacement out of the way",
     memory: memory(
-      "if (deferred) this.#admit(key, deferred",
-      "if (deferred && !successor) this.#admit(key, deferred",
+      "if (deferred) this.#tasks.admit(key, deferred",
+      "if (deferred && !successor) this.#tasks.admit(key, deferred",
     ),
     redis: step(
       "if next then handOver(key, next)",
@@ -275,7 +276,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "still in the background when it is queued",
-    memory: memory("if (task.background) this.#background--;", ""),
+    memory: places("if (task.background) this.#background--;", ""),
     redis: promote("redis.pcall('SREM', background, unpack(hidden))", "redis.call('TIME')"),
   },
   {
@@ -285,22 +286,22 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "strikes loaded late: scheduled in the light of old ones",
-    memory: memory("strikes !== this.#version) {", "false) {"),
+    memory: memory("strikes !== this.rules.version) {", "false) {"),
     redis: schedule("if checked and ", "if false and "),
   },
   {
     name: "version of the strikes not told with what is claimed",
-    memory: memory("return reply(lane, this.#version);", 'return reply(lane, "");'),
+    memory: memory("return reply(lane, this.rules.version);", 'return reply(lane, "");'),
     redis: step("memory[3] or ''", "''"),
   },
   {
     name: "a repeated strike is a new version",
-    memory: memory("if (this.#rules.has(rule) === struck) return false;", ""),
+    memory: rules("if (this.#rules.has(rule) === struck) return false;", ""),
     redis: strike("if (before and true or false) == struck then return 0 end", ""),
   },
   {
     name: "seed over a chain that was stopped",
-    memory: memory('if (this.#automatic.get(key) === false) return "stopped";', ""),
+    memory: memory('if (this.#chains.isStopped(key)) return "stopped";', ""),
     redis: seed("elseif known == 'off' then", "elseif false then"),
   },
   {
@@ -311,7 +312,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "cancel does not stop the chain",
     memory: memory(
-      "if (whole && this.#automatic.has(key)) this.#automatic.set(key, false);",
+      "if (whole) this.#chains.stop(key);",
       "",
     ),
     redis: cancel("call('HSET', automatic, key, 'off')", "redis.call('TIME')"),
@@ -319,7 +320,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "what ends on purpose is seeded again",
     memory: memory(
-      "if (ending.stops && this.#automatic.has(key)) this.#automatic.set(key, false);",
+      "if (ending.stops) this.#chains.stop(key);",
       "",
     ),
     redis: step("then call('HSET', automatic, key, 'off') end", "then redis.call('TIME') end"),
@@ -362,13 +363,6 @@ export const bugs: readonly Bug[] = [
     ),
   },
   {
-    name: "progress of an earlier claim is shown",
-    redis: answer(
-      "if (report === null || !hasReported(row, report)) return live;",
-      "if (report === null) return live;",
-    ),
-  },
-  {
     name: "sweep leaves what runs with nobody",
     redis: sweep("isLost(key, entry, status == 82)", "status == 81 and isLost(key, entry, false)"),
   },
@@ -390,17 +384,19 @@ export const bugs: readonly Bug[] = [
   {
     name: "sweep resurrects a finished task",
     redis: sweep(
-      "local lost, later, hidden, shown = {}, {}, {}, {}",
-      "local lost, later, hidden, shown = {}, {}, {}, {}\n" +
-        "for _, one in ipairs(call('XRANGE', stream, '-', '+')) do\n" +
-        "  local key = one[2][2]\n" +
-        "  if call('HEXISTS', state, key) == 0 then\n" +
-        "    local row = 'Q0' .. string.rep('0', 22) .. one[1] .. '|1|0|'\n" +
-        "    call('HSET', state, key, row)\n" +
-        "    call('HSET', bodies, key, '')\n" +
-        "    lost[#lost + 1] = { key, row, '1|0|' }\n" +
+      "local reply = call('HSCAN', state, cursor, 'COUNT', limit)",
+      "local before = call('HGET', calls, '@page')\n" +
+        "local reply = call('HSCAN', state, cursor, 'COUNT', limit)\n" +
+        "local page = cmsgpack.pack(reply[2])\n" +
+        "if before then\n" +
+        "  local rows = cmsgpack.unpack(before)\n" +
+        "  for i = 1, #rows, 2 do\n" +
+        "    if call('HEXISTS', state, rows[i]) == 0 then\n" +
+        "      reply[2][#reply[2] + 1], reply[2][#reply[2] + 2] = rows[i], rows[i + 1]\n" +
+        "    end\n" +
         "  end\n" +
-        "end",
+        "end\n" +
+        "call('HSET', calls, '@page', page)",
     ),
   },
 ];

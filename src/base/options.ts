@@ -1,5 +1,5 @@
 /**
- * Misspelt options are refused: taken for absent, a `dealy` of an hour would be none.
+ * Options are checked where they are given. Misspelt ones are refused: taken for absent, a `dealy` of an hour would be none.
  *
  * @module
  */
@@ -25,4 +25,14 @@ export function refuseUnknownOptions<Options extends object>(
       }`,
     );
   }
+}
+
+/**
+ * Looks whether an option counts something.
+ *
+ * @throws {RangeError} When it is not a whole number from 1.
+ */
+export function wholeNumber(option: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new RangeError(`Cannot use ${value} for "${option}": it must be a whole number from 1`);
 }

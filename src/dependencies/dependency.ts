@@ -124,6 +124,8 @@ export type Decision =
 export interface RunEnd {
   /** `"skipped"`: it was struck, and did not run. */
   readonly outcome: "completed" | "failed" | "skipped";
+  /** Whether the handler was called: not so when its arguments could not be read, or a dependency not be opened. */
+  readonly began: boolean;
   /** When it started, on the storage's clock. */
   readonly startedAt: Millis;
 }

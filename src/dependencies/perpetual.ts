@@ -54,8 +54,8 @@ const SLOWEST_SKIP: Millis = 1_000;
  * Makes a task perpetual: whenever a run ends, well or badly, the next one is scheduled in the same step, under the same
  * key and with the same arguments. Retries come first. The chain ends when it is cancelled.
  *
- * A run that never got to the task's body, because it was struck or its arguments could not be read, is followed by the
- * next one after `every`, but not sooner than after a second.
+ * A run that never got to the task's body, because it was struck, its arguments could not be read, or a dependency could
+ * not be opened, is followed by the next one after `every`, but not sooner than after a second.
  *
  * @example
  * ```ts
@@ -129,7 +129,7 @@ export class Perpetual<Args extends readonly unknown[] = readonly unknown[]>
   /** The next run; or the end of the chain. */
   override succeed(end: RunEnd, state: PerpetualState<Args> | undefined): Succession {
     if (end.outcome === "failed" && this.#onExhausted === "stop") return { kind: "stop" };
-    if (state instanceof Plan) return state.succession(end);
+    if (end.began && state instanceof Plan) return state.succession(end);
     const every = Math.max(this.#every, SLOWEST_SKIP);
     return { kind: "next", due: { at: end.startedAt + every } };
   }

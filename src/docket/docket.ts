@@ -4,10 +4,9 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
 import { randomId } from "../base/ids.ts";
 import { ConnectionError } from "../base/errors.ts";
-import { type Strike, Strikes, toRule } from "../base/strikes.ts";
+import type { Strike } from "../base/strikes.ts";
 import { openStorage } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
 import { type Internals, keepInternals } from "./internals.ts";
@@ -23,11 +22,12 @@ import {
   validateKey,
 } from "./options.ts";
 import { PlannedCall, type returns } from "./planned_call.ts";
-import { readPresence, type WorkerInfo } from "./presence.ts";
+import { listWorkers, type WorkerInfo } from "./presence.ts";
 import { Producer } from "./producer.ts";
 import { type AnyFunction, Registry, type Tasks } from "./registry.ts";
 import { type Snapshot, toExecutions, toSnapshot } from "./snapshot.ts";
 import { StrikeBook } from "./strike_book.ts";
+import { type StrikeOfTask, Striker } from "./striker.ts";
 import { Watcher } from "./watcher.ts";
 import type { Storage } from "../storage/contract.ts";
 
@@ -61,11 +61,6 @@ export type ExecutionsOf<Calls extends readonly PlannedCall[]> = {
   -readonly [I in keyof Calls]: Execution<Calls[I][typeof returns]>;
 };
 
-const log = getLogger(["docket", "strikes"]);
-
-/** Everybody keeps all strikes in mind. */
-const MAX_RULE = 65_536;
-
 /**
  * A docket of work, shared by all who connect with the same name and URL.
  *
@@ -90,6 +85,7 @@ export class Docket implements AsyncDisposable {
   /** The name that all who share this work use. */
   readonly name: string;
   readonly #internals: Internals;
+  readonly #striker: Striker;
   readonly #close = new AbortController();
   #closing?: Promise<void>;
 
@@ -110,6 +106,7 @@ export class Docket implements AsyncDisposable {
     };
     const producer = new Producer(this, internals, maxPayloadBytes);
     this.#internals = internals;
+    this.#striker = new Striker(storage, internals.registry);
     keepInternals(this, internals);
   }
 
@@ -323,18 +320,17 @@ export class Docket implements AsyncDisposable {
    * ```
    */
   strike(strike: Strike | StrikeOfTask): Promise<boolean> {
-    return this.#strike(strike, true);
+    return this.#striker.change(strike, true);
   }
 
   /** Takes a strike back, given as it was struck. True when there was one. */
   restore(strike: Strike | StrikeOfTask): Promise<boolean> {
-    return this.#strike(strike, false);
+    return this.#striker.change(strike, false);
   }
 
   /** What is struck now. */
-  async strikes(): Promise<Strike[]> {
-    const { rules } = await this.#internals.storage.strikes();
-    return new Strikes(rules, (message, properties) => log.warn(message, properties)).list();
+  strikes(): Promise<Strike[]> {
+    return this.#striker.list();
   }
 
   /**
@@ -365,11 +361,8 @@ export class Docket implements AsyncDisposable {
   }
 
   /** The workers that live and can claim. */
-  async workers(): Promise<WorkerInfo[]> {
-    const presences = await this.#internals.storage.workers();
-    return presences.map(readPresence)
-      .filter((info) => info !== undefined)
-      .sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+  workers(): Promise<WorkerInfo[]> {
+    return listWorkers(this.#internals.storage);
   }
 
   /** Those of the workers that know a task. */
@@ -431,46 +424,7 @@ export class Docket implements AsyncDisposable {
     };
     return Object.assign(schedule, { then: forgotten });
   }
-
-  async #strike(strike: Strike | StrikeOfTask, struck: boolean): Promise<boolean> {
-    const { storage, registry } = this.#internals;
-    const { task, ...rest } = strike;
-    const named: Strike = typeof task === "function"
-      ? { ...rest, task: registry.add(task).name }
-      : strike as Strike;
-    const rule = toRule(named);
-    if (rule.length > MAX_RULE) {
-      throw new RangeError(
-        `Cannot strike by a value this large: at most ${MAX_RULE} characters of a rule are kept`,
-      );
-    }
-    const changed = await storage.strike(rule, struck, randomId());
-    if (struck && named.parameter !== undefined) await this.#warnUnknown(named);
-    return changed;
-  }
-
-  /** A strike on a parameter that nobody has is a misspelt one, nearly always. */
-  async #warnUnknown({ task, parameter = "" }: Strike): Promise<void> {
-    const known = this.#internals.registry.parameters();
-    for (const { tasks } of await this.workers()) known.push(...Object.entries(tasks));
-    // What there is a name for may be a path into an argument.
-    const isKnown = known.some(([name, parameters]) =>
-      (task === undefined || task === name) &&
-      parameters.some((one) => parameter === one || parameter.startsWith(`${one}.`))
-    );
-    if (isKnown) return;
-    log.warn("No live worker knows a parameter {parameter} of {task}: the strike has no effect", {
-      parameter,
-      task: task ?? "any task",
-    });
-  }
 }
-
-/** A {@linkcode Strike} with its task by reference. */
-export type StrikeOfTask = Omit<Strike, "task"> & {
-  /** The task. */
-  readonly task: AnyFunction;
-};
 
 function forgotten(): never {
   throw new TypeError(

@@ -8,7 +8,7 @@ import { env } from "node:process";
 import { type Clock, type Millis, systemClock } from "../base/clock.ts";
 import { type Codec, defaultCodec } from "../base/codec.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
-import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
+import { type OptionNames, refuseUnknownOptions, wholeNumber } from "../base/options.ts";
 import type { Due, Storage } from "../storage/contract.ts";
 import type { Tasks } from "./registry.ts";
 
@@ -303,9 +303,4 @@ function toLiveness({ heartbeatInterval = 2_000, missedHeartbeats = 5 }: DocketO
     throw new RangeError('Cannot use 0 for "heartbeatInterval": it must be at least 1 ms');
   }
   return { interval, silence: interval * wholeNumber("missedHeartbeats", missedHeartbeats) };
-}
-
-function wholeNumber(option: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new RangeError(`Cannot use ${value} for "${option}": it must be a whole number from 1`);
 }

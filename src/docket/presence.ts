@@ -6,7 +6,7 @@
 
 import type { Millis } from "../base/clock.ts";
 import { parseJson } from "../base/codec.ts";
-import type { Presence } from "../storage/contract.ts";
+import type { Presence, Storage } from "../storage/contract.ts";
 
 /** A worker that lives, and can claim. */
 export interface WorkerInfo {
@@ -37,8 +37,16 @@ export function encodeIntroduction({ startedAt, concurrency, tasks }: Introducti
   return JSON.stringify([startedAt, concurrency, tasks]);
 }
 
+/** The workers that live and can claim, in the order in which they began to work. */
+export async function listWorkers(storage: Storage): Promise<WorkerInfo[]> {
+  const presences = await storage.workers();
+  return presences.map(readPresence)
+    .filter((info) => info !== undefined)
+    .sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+}
+
 /** What is known of a worker; `undefined` when a later version said it in another form (invariant 5). */
-export function readPresence({ consumer, seenAt, text }: Presence): WorkerInfo | undefined {
+function readPresence({ consumer, seenAt, text }: Presence): WorkerInfo | undefined {
   try {
     const said = parseJson(text);
     if (!isIntroduction(said)) return undefined;

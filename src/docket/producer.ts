@@ -90,6 +90,7 @@ export class Producer {
     const calls = plans.map(({ key, mode, due, body }): Call => {
       return { key, generation: randomId(), mode, due, body };
     });
+    if (book.version === undefined) await book.refresh(signal);
     let looked: string | undefined;
     for (;;) {
       const { version } = book;

@@ -21,7 +21,7 @@ const MOST_WARNINGS = 1_000;
 export class StrikeBook {
   readonly #storage: Storage;
   readonly #warned = new Set<string>();
-  #version = "";
+  #version: string | undefined;
   #strikes = new Strikes([], () => {});
   #reading: Promise<unknown> = Promise.resolve();
   #next?: Promise<void>;
@@ -30,8 +30,8 @@ export class StrikeBook {
     this.#storage = storage;
   }
 
-  /** Which version this is; `""` before the first strike ever. */
-  get version(): string {
+  /** Which version this is: `""` before the first strike ever, `undefined` before it was read. */
+  get version(): string | undefined {
     return this.#version;
   }
 

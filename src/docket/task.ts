@@ -19,6 +19,7 @@ import {
 import { Params } from "../dependencies/params.ts";
 import { Progress } from "../dependencies/progress.ts";
 import { type Replacement, Resources } from "../dependencies/resolve.ts";
+import type { Due } from "../storage/contract.ts";
 import { parameterNames } from "./parameters.ts";
 import type { AnyFunction } from "./registry.ts";
 
@@ -74,6 +75,8 @@ export interface Definition {
   readonly bare: boolean;
   /** Those of its dependencies that may decide what comes after a run. */
   readonly chain: readonly AnyDependency[];
+  /** When it is first due, if workers schedule it by themselves. */
+  seed(): { readonly due: Due } | undefined;
   /** The names of its parameters, those of its `Params` or else of its source. */
   readonly parameters: readonly string[];
   /** What of its arguments may be logged (invariant 85). */
@@ -133,7 +136,7 @@ export function task(
   }
   validateDependencies(name, dependencies);
   const all = Object.values<AnyDependency>(dependencies);
-  if (handler.length > 1 && all.some((dependency) => dependency.seed?.())) {
+  if (handler.length > 1 && seedOf(all)) {
     throw new TypeError(
       `Cannot declare "${name}" as automatic: it takes arguments, and nobody would give it any`,
     );
@@ -143,6 +146,7 @@ export function task(
     name,
     dependencies,
     bare: all.length === 0,
+    seed: () => seedOf(all),
     chain: all.filter(({ succeed }) => succeed !== undefined),
     ...names(handler, 1, all.find((dependency) => dependency instanceof Params)),
     call: (context, args) => handler(context, ...args),
@@ -190,11 +194,19 @@ export function definitionOf(source: unknown, name?: string): Definition {
     name: known,
     dependencies: {},
     bare: true,
+    seed: () => undefined,
     chain: [],
     ...names(source as AnyFunction, 0),
     call: (_context, args) => source(...args),
     source,
   };
+}
+
+function seedOf(dependencies: readonly AnyDependency[]): { readonly due: Due } | undefined {
+  for (const dependency of dependencies) {
+    const seed = dependency.seed?.();
+    if (seed) return seed;
+  }
 }
 
 /** The names of a function's parameters after the first `skip`, and what of its arguments may be logged. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { whenAborted } from "../base/abort.ts";
+import { onAbort } from "../base/abort.ts";
 import type { Clock, Millis } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
 import type { Change, Found, Storage } from "../storage/contract.ts";
@@ -177,18 +177,20 @@ export class Watcher {
     callback: () => void,
   ): { readonly passed: Promise<void>; forget(): void } {
     let cancel = () => {};
+    let deafen = () => {};
     const passed = new Promise<void>((resolve) => {
       this.#marks.set(mark, () => {
         callback();
         resolve();
       });
       cancel = this.#clock.timer(MARK_PATIENCE, resolve);
-      void whenAborted(signal).then(resolve);
+      deafen = onAbort(signal, resolve);
     });
     return {
       passed,
       forget: () => {
         cancel();
+        deafen();
         this.#marks.delete(mark);
       },
     };
@@ -214,10 +216,15 @@ export class Watcher {
       if (!this.#cancelTimer) this.#poll();
     }
     let cancel = () => {};
+    let deafen = () => {};
     // Where listening never begins, as where it may not, the poll must do.
-    const patience = new Promise<void>((resolve) => cancel = this.#clock.timer(POLL, resolve));
-    await Promise.race([this.#listening.catch(() => {}), whenAborted(signal), patience]);
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.#clock.timer(POLL, resolve);
+      deafen = onAbort(signal, resolve);
+    });
+    if (!signal.aborted) await Promise.race([this.#listening.catch(() => {}), patience]);
     cancel();
+    deafen();
   }
 
   #poll(): void {

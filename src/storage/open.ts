@@ -41,7 +41,7 @@ export async function openStorage(url: string | URL, options: StorageOptions): P
   const parsed = read(url);
   switch (parsed.protocol) {
     case "memory:": {
-      const { openMemory } = await import("./memory/memory.ts");
+      const { openMemory } = await import("./memory/handle.ts");
       return openMemory(parsed, options);
     }
     case "redis:":

@@ -30,6 +30,10 @@ export interface Case {
   readonly args?: readonly unknown[];
   /** What was opened for it. */
   readonly resources?: Resources;
+  /** Whether the handler was called. */
+  readonly began?: boolean;
+  /** Hears of failures that show only when the end is written down. */
+  readonly refused?: (error: unknown) => void;
 }
 
 /** An end, as it is recorded. */
@@ -49,14 +53,14 @@ export class Clerk {
     this.#bounds = bounds;
   }
 
-  /** The handler returned. When its result cannot be carried, it failed; `refused` hears of that. */
-  completed(what: Case, result: unknown, refused: (error: unknown) => void): Settlement {
+  /** The handler returned. When its result cannot be carried, it failed. */
+  completed(what: Case, result: unknown): Settlement {
     let value = "";
     if (result !== undefined) {
       try {
         value = this.#internals.codec.encode(result, "result");
       } catch (error) {
-        refused(error);
+        what.refused?.(error);
         return this.failed(what, error); // its work is done: trying again would do it twice
       }
     }
@@ -141,6 +145,7 @@ export class Clerk {
     } catch (error) {
       // What it gave its successor cannot be carried: that is its own failure. The chain goes on as it was.
       const { resources: _, ...rest } = what;
+      what.refused?.(error);
       return this.failed(rest, error);
     }
     return { kind: "succeeded", ...ended, ttl, generation: randomId(), due: chain.due, body };
@@ -150,7 +155,7 @@ export class Clerk {
   #succession(what: Case, outcome: RunEnd["outcome"]): Succession | undefined {
     const { run: { claim }, definition, resources } = what;
     if (!definition || definition.chain.length === 0) return undefined;
-    const end = { outcome, startedAt: claim.startedAt };
+    const end = { outcome, began: what.began ?? false, startedAt: claim.startedAt };
     try {
       for (const dependency of definition.chain) {
         const succession = dependency.succeed?.(end, resources?.valueOf(dependency));

@@ -86,6 +86,8 @@ export class Fetcher {
   /** Token and keys of what another call brought before, or instead of, the one that claimed it. */
   readonly #early = new Map<string, Set<string>>();
   #wanted = 0;
+  /** How many replies wait until the strikes have been read. */
+  #heeding = 0;
   #setAside = 0;
   #waiting = false;
   #planned = false;
@@ -128,6 +130,15 @@ export class Fetcher {
     this.#turned.ring();
   }
 
+  /** What finishes meanwhile is settled all the same: only what was claimed waits. */
+  async #heedFirst({ strikes, claims }: StepReply): Promise<void> {
+    if (strikes === this.#options.book.version || claims.length === 0) return;
+    this.#heeding++;
+    this.#pump();
+    await this.heed(strikes);
+    this.#heeding--;
+  }
+
   /** Nothing that was claimed runs before it was looked at in the light of what is struck (invariant 56). */
   async heed(strikes: string): Promise<void> {
     const { book, clock, end } = this.#options;
@@ -146,7 +157,8 @@ export class Fetcher {
 
   /** Whether nothing is under way and nothing is left to commit. */
   get quiet(): boolean {
-    return !this.#planned && this.#settler.empty && this.#lanes.every(({ busy }) => !busy);
+    return !this.#planned && this.#heeding === 0 && this.#settler.empty &&
+      this.#lanes.every(({ busy }) => !busy);
   }
 
   /** Keeps room for claims that are made elsewhere, until the returned function is called. */
@@ -245,7 +257,7 @@ export class Fetcher {
       // A step goes anyway: it may as well look for work, instead of a wait and another step.
       if (commits.length > 0 && !this.#waiting && !this.#draining) this.#fresh = true;
       const from = this.#readingOwn ? undefined : this.#own ?? (this.#fresh ? NEW : undefined);
-      const want = from === undefined ? 0 : this.#want();
+      const want = from === undefined || this.#heeding > 0 ? 0 : this.#want();
       if (commits.length === 0 && want === 0) break;
       void this.#step(lane, commits, want, want > 0 ? from! : NEW);
     }
@@ -281,12 +293,14 @@ export class Fetcher {
     if (from !== NEW) this.#readingOwn = true;
     const sentAt = this.#options.clock.monotonic();
     const reply = await this.#send(step);
-    if (reply && reply.strikes !== this.#options.book.version) await this.heed(reply.strikes);
     lane.busy = false;
+    if (reply) {
+      this.#settler.confirm(commits, reply.committed);
+      await this.#heedFirst(reply);
+    }
     this.#wanted -= want;
     if (from !== NEW) this.#readingOwn = false;
     if (!reply || end.aborted) return this.#tellQuiet();
-    this.#settler.confirm(commits, reply.committed);
     this.acceptAll(reply.claims, step.token, sentAt);
     if (want > 0) this.#advance(from, reply);
     this.#pump();

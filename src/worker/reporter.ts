@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { onAbort } from "../base/abort.ts";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Progress } from "../dependencies/progress.ts";
@@ -38,6 +39,10 @@ export class Reporter {
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    onAbort(options.end, () => {
+      this.#cancelTimer?.();
+      this.#changed.clear();
+    });
   }
 
   /** A run is further. */

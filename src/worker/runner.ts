@@ -128,7 +128,7 @@ export class Runner {
       this.#tell(known, error);
       return this.#clerk.illegible(known, error); // another attempt could not read them either (39)
     }
-    const whole = { ...known, args };
+    const whole = { ...known, args, refused: (error: unknown) => this.#tell(known, error) };
     if (this.#isStruck(whole)) return this.#clerk.struck(whole);
     return definition.bare ? await this.#runBare(whole) : await this.#runWithin(whole);
   }
@@ -148,6 +148,7 @@ export class Runner {
       name,
       dependencies: {},
       bare: true,
+      seed: () => undefined,
       chain: [],
       parameters: [],
       loggable: () => undefined,
@@ -173,7 +174,7 @@ export class Runner {
     } catch (error) {
       outcome = { kind: "threw", error };
     }
-    return this.#decide(what, outcome);
+    return this.#decide({ ...what, began: true }, outcome);
   }
 
   /** Opens what the task declares, calls it, and closes in reverse, before anything is settled. */
@@ -184,9 +185,11 @@ export class Runner {
       contextWith: (values) => new RunContext(run, definition, args, this.#options, values),
       abandon: (reason) => run.abandon(reason),
     });
+    let began = false;
     const handled = (async (): Promise<Outcome> => {
       try {
         const context = await resources.openAll(definition.dependencies);
+        began = true;
         return { kind: "returned", value: await definition.call(context, args) };
       } catch (error) {
         return { kind: "threw", error };
@@ -204,7 +207,8 @@ export class Runner {
       await this.#letCleanUp(closed);
       return outcome;
     });
-    return this.#decide({ ...what, resources }, await Promise.race([closed, unclosed]));
+    const end = await Promise.race([closed, unclosed]);
+    return this.#decide({ ...what, resources, began }, end);
   }
 
   /** What closing throws fails the execution, unless it has failed already; never rejects. */
@@ -229,7 +233,7 @@ export class Runner {
 
   #decide(what: Whole, outcome: Outcome): Settlement {
     if (outcome.kind === "returned") {
-      return this.#clerk.completed(what, outcome.value, (error) => this.#tell(what, error));
+      return this.#clerk.completed(what, outcome.value);
     }
     const { error } = outcome;
     const { run: { reason, claim }, definition } = what;

@@ -8,10 +8,9 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
-import type { AnyDependency } from "../dependencies/dependency.ts";
 import type { Internals } from "../docket/internals.ts";
 import type { Definition } from "../docket/task.ts";
-import type { Due, Seed } from "../storage/contract.ts";
+import type { Seed } from "../storage/contract.ts";
 import type { Bounds } from "./bounds.ts";
 
 const log = getLogger(["docket", "worker"]);
@@ -28,7 +27,7 @@ export class Seeder {
   readonly #clock: Clock;
   readonly #interval: Millis;
   readonly #bounds: Bounds;
-  #looked = false;
+  #unsure = true;
   #onStarted = () => {};
   /** Resolves when all automatic tasks were scheduled once. */
   readonly started: Promise<void> = new Promise((resolve) => this.#onStarted = resolve);
@@ -44,10 +43,13 @@ export class Seeder {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
+        const { registry } = this.#internals;
+        const { size } = registry;
         const any = await this.#look(signal);
         this.#onStarted();
         if (!any) {
-          await this.#internals.registry.whenChanged(signal); // no timer that nobody needs (invariant 77)
+          // No timer that nobody needs (invariant 77); but another task may have come while this looked.
+          if (registry.size === size) await registry.whenChanged(signal);
           continue;
         }
       } catch (error) {
@@ -65,16 +67,20 @@ export class Seeder {
     const { registry, storage, book } = this.#internals;
     const automatic = [...registry.definitions()].filter((definition) => this.#isOpen(definition));
     if (automatic.length === 0) return false;
-    if (!this.#looked) await book.refresh(signal); // later on every step tells (invariant 56)
-    this.#looked = true;
+    // Later on every step tells (invariant 56), but an idle worker takes none: what was struck may be restored.
+    if (this.#unsure) await book.refresh(signal);
+    this.#unsure = false;
     const seeds: Seed[] = [];
-    for (const { name, parameters, dependencies } of automatic) {
+    for (const { name, parameters, seed } of automatic) {
       // A struck one would be scheduled to be skipped.
-      if (book.strikes.find(name, parameters, [])) continue;
+      if (book.strikes.find(name, parameters, [])) {
+        this.#unsure = true;
+        continue;
+      }
       seeds.push({
         key: name,
         generation: randomId(),
-        due: firstDue(Object.values<AnyDependency>(dependencies))?.due,
+        due: seed()?.due,
         body: this.#internals.producer.encode(name, []),
       });
     }
@@ -82,15 +88,7 @@ export class Seeder {
     return true;
   }
 
-  #isOpen({ name, bare, dependencies }: Definition): boolean {
-    if (bare || this.#bounds.isReached(name)) return false;
-    return firstDue(Object.values<AnyDependency>(dependencies)) !== undefined;
-  }
-}
-
-function firstDue(dependencies: readonly AnyDependency[]): { readonly due: Due } | undefined {
-  for (const dependency of dependencies) {
-    const seed = dependency.seed?.();
-    if (seed) return seed;
+  #isOpen({ name, seed }: Definition): boolean {
+    return !this.#bounds.isReached(name) && seed() !== undefined;
   }
 }

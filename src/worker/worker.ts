@@ -4,22 +4,18 @@
  * @module
  */
 
-import { hostname } from "node:os";
-import { pid } from "node:process";
 import { getLogger } from "@logtape/logtape";
 import { whenAborted } from "../base/abort.ts";
 import { type Millis, sleep } from "../base/clock.ts";
-import { type DurationLike, toMillis } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
-import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Docket } from "../docket/docket.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
-import type { Execution } from "../docket/execution.ts";
 import { Bounds } from "./bounds.ts";
-import type { Target } from "../storage/contract.ts";
 import { Fetcher } from "./fetcher.ts";
+import { Finisher } from "./finisher.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { type RunOptions, type Settings, toSettings, type WorkerOptions } from "./options.ts";
 import { Reclaimer } from "./reclaimer.ts";
 import { Renewer } from "./renewer.ts";
 import { Reporter } from "./reporter.ts";
@@ -29,100 +25,6 @@ import { Scheduler } from "./scheduler.ts";
 import { Seeder } from "./seeder.ts";
 import { Settler } from "./settler.ts";
 import { Sweeper } from "./sweeper.ts";
-
-/** Options of a {@linkcode Worker}. */
-export interface WorkerOptions {
-  /**
-   * A label for people; several workers may share one.
-   *
-   * @default host and process id, such as "web-1#4711"
-   */
-  readonly name?: string;
-  /**
-   * How many tasks run at once.
-   *
-   * @default 10
-   */
-  readonly concurrency?: number;
-  /**
-   * The lease: how long after a worker's death its tasks are given to others. It is renewed while a task runs, so it need
-   * not exceed the longest task. Give all workers of a docket the same: each judges the leases of the others by its own.
-   *
-   * @default 30 seconds
-   */
-  readonly redeliveryTimeout?: DurationLike;
-  /**
-   * The longest pause before a call that failed is tried again; pauses grow up to it, with jitter.
-   *
-   * @default 5 seconds
-   */
-  readonly reconnectionDelay?: DurationLike;
-  /**
-   * How long one blocking read lasts at most.
-   *
-   * @default 1 second
-   */
-  readonly minimumCheckInterval?: DurationLike;
-  /**
-   * Tasks that are due within this of each other are queued together.
-   *
-   * @default 2 milliseconds
-   */
-  readonly schedulingResolution?: DurationLike;
-  /**
-   * A task that was handed out so often without ever being settled is parked as dead.
-   *
-   * @default 5
-   */
-  readonly maxDeliveries?: number;
-  /**
-   * How long running tasks may go on when the worker stops. Then their signals abort, and what is not finished is given
-   * back, nothing charged.
-   *
-   * @default 25 seconds
-   */
-  readonly gracePeriod?: DurationLike;
-  /**
-   * Whether this worker keeps automatic tasks going: see `Perpetual`.
-   *
-   * @default true
-   */
-  readonly scheduleAutomaticTasks?: boolean;
-  /**
-   * Executions of tasks that no worker knows wait for one that does, and are dead after this.
-   *
-   * @default 24 hours
-   */
-  readonly unknownTaskTtl?: DurationLike;
-  /** Runs executions of tasks that are not registered here, instead of leaving them to others. */
-  readonly fallback?: (execution: Execution) => unknown;
-  /**
-   * Called with whatever makes a task fail, whether or not it will be tried again. It is not waited for, and what it
-   * throws itself is only logged.
-   */
-  readonly onError?: (error: unknown, execution: Execution) => unknown;
-}
-
-/** Options of {@linkcode Worker.runForever} and {@linkcode Worker.runUntilFinished}. */
-export interface RunOptions {
-  /** Drains the worker: running tasks finish, nothing new is claimed, and the promise resolves. */
-  readonly signal?: AbortSignal;
-}
-
-const OPTIONS: OptionNames<WorkerOptions> = {
-  name: true,
-  concurrency: true,
-  redeliveryTimeout: true,
-  reconnectionDelay: true,
-  minimumCheckInterval: true,
-  schedulingResolution: true,
-  maxDeliveries: true,
-  gracePeriod: true,
-  scheduleAutomaticTasks: true,
-  unknownTaskTtl: true,
-  fallback: true,
-  onError: true,
-};
 
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
 const CLEAN_UP: Millis = 1_000;
@@ -158,16 +60,7 @@ export class Worker implements AsyncDisposable {
   readonly name: string;
   readonly #docket: Docket;
   readonly #internals: Internals;
-  readonly #concurrency: number;
-  readonly #lease: Millis;
-  readonly #reconnectionDelay: Millis;
-  readonly #minimumCheckInterval: Millis;
-  readonly #schedulingResolution: Millis;
-  readonly #maxDeliveries: number;
-  readonly #gracePeriod: Millis;
-  readonly #unknownTaskTtl: Millis;
-  readonly #scheduleAutomaticTasks: boolean;
-  readonly #options: WorkerOptions;
+  readonly #settings: Settings;
   readonly #close = new AbortController();
   #work?: Promise<void>;
 
@@ -178,31 +71,10 @@ export class Worker implements AsyncDisposable {
    * @throws {TypeError} When an option is of the wrong kind.
    */
   constructor(docket: Docket, options: WorkerOptions = {}) {
-    refuseUnknownOptions("a Worker", options, OPTIONS);
+    this.#settings = toSettings(options);
+    this.name = this.#settings.name;
     this.#docket = docket;
     this.#internals = internalsOf(docket);
-    this.name = validateName(options.name ?? defaultName());
-    this.#concurrency = wholeNumber("concurrency", options.concurrency ?? 10);
-    this.#maxDeliveries = wholeNumber("maxDeliveries", options.maxDeliveries ?? 5);
-    this.#lease = atLeast("redeliveryTimeout", options.redeliveryTimeout ?? 30_000, 10);
-    this.#reconnectionDelay = atLeast("reconnectionDelay", options.reconnectionDelay ?? 5_000, 1);
-    this.#minimumCheckInterval = atLeast(
-      "minimumCheckInterval",
-      options.minimumCheckInterval ?? 1_000,
-      1,
-    );
-    this.#schedulingResolution = toMillis(
-      "schedulingResolution",
-      options.schedulingResolution ?? 2,
-    );
-    this.#gracePeriod = toMillis("gracePeriod", options.gracePeriod ?? 25_000);
-    this.#unknownTaskTtl = toMillis("unknownTaskTtl", options.unknownTaskTtl ?? { hours: 24 });
-    this.#scheduleAutomaticTasks = options.scheduleAutomaticTasks ?? true;
-    for (const hook of ["fallback", "onError"] as const) {
-      if (options[hook] === undefined || typeof options[hook] === "function") continue;
-      throw new TypeError(`Cannot use this for "${hook}": it must be a function`);
-    }
-    this.#options = options;
     this.#internals.workers.add(this);
   }
 
@@ -254,7 +126,12 @@ export class Worker implements AsyncDisposable {
     { signal }: RunOptions = {},
   ): Promise<void> {
     const bounds = new Bounds(runs);
-    await this.#start(signal, bounds, (parts, stop) => this.#finished(parts, bounds, stop));
+    const { storage, clock, registry } = this.#internals;
+    await this.#start(
+      signal,
+      bounds,
+      (parts, stop) => new Finisher({ storage, clock, registry, bounds, ...parts }).run(stop),
+    );
   }
 
   /** Stops: running tasks have the grace period to finish. Returns always, whatever the storage does. */
@@ -317,10 +194,21 @@ export class Worker implements AsyncDisposable {
 
   #assemble(bounds: Bounds, end: AbortSignal): Parts {
     const { storage, clock, book, registry, liveness } = this.#internals;
+    const {
+      concurrency,
+      maxDeliveries,
+      lease,
+      reconnectionDelay,
+      minimumCheckInterval,
+      schedulingResolution,
+      unknownTaskTtl,
+      scheduleAutomaticTasks,
+      fallback,
+      onError,
+    } = this.#settings;
     const consumer = `${this.name}~${randomId()}`; // the name is a label, this an identity (invariant 76)
-    const running = new Running(this.#concurrency);
+    const running = new Running(concurrency);
     const settler = new Settler(() => fetcher.poke());
-    const { fallback, onError } = this.#options;
     const runner = new Runner({
       docket: this.#docket,
       worker: this,
@@ -328,19 +216,16 @@ export class Worker implements AsyncDisposable {
       running,
       settler,
       bounds,
-      unknownTaskTtl: this.#unknownTaskTtl,
+      unknownTaskTtl,
       fallback,
       onError,
     });
     const shared = { storage, clock, consumer, running };
-    const lease = this.#lease;
-    const maxDeliveries = this.#maxDeliveries;
-    const reconnectionDelay = this.#reconnectionDelay;
     const fetcher: Fetcher = new Fetcher({
       ...shared,
-      concurrency: this.#concurrency,
+      concurrency,
       maxDeliveries,
-      minimumCheckInterval: this.#minimumCheckInterval,
+      minimumCheckInterval,
       reconnectionDelay,
       book,
       lease,
@@ -366,7 +251,7 @@ export class Worker implements AsyncDisposable {
       scheduler: new Scheduler({
         storage,
         clock,
-        resolution: this.#schedulingResolution,
+        resolution: schedulingResolution,
         reconnectionDelay,
       }),
       sweeper: new Sweeper({ storage, clock, lease, silence: liveness.silence }),
@@ -374,12 +259,12 @@ export class Worker implements AsyncDisposable {
         storage,
         clock,
         consumer,
-        concurrency: this.#concurrency,
+        concurrency,
         registry,
         liveness,
         fetcher,
       }),
-      seeder: this.#scheduleAutomaticTasks
+      seeder: scheduleAutomaticTasks
         ? new Seeder({ internals: this.#internals, bounds })
         : undefined,
     };
@@ -413,61 +298,12 @@ export class Worker implements AsyncDisposable {
     };
   }
 
-  /** Resolves when nothing is left, here or elsewhere. */
-  async #finished(
-    { running, fetcher, seeder }: Parts,
-    bounds: Bounds,
-    stop: AbortSignal,
-  ): Promise<void> {
-    const { clock } = this.#internals;
-    const stopped = whenAborted(stop);
-    await Promise.race([seeder?.started, stopped]); // what is automatic is there from the start
-    let pause = 1;
-    while (!stop.aborted) {
-      await Promise.race([running.empty(), stopped]);
-      if (fetcher.quiet && running.size === 0) {
-        try {
-          if (await this.#isDone(bounds, stop)) return;
-        } catch (error) {
-          if (stop.aborted) return;
-          log.warn("Cannot tell whether all is done: {reason}", { reason: messageOf(error) });
-        }
-        pause = Math.min(pause * 2, 500); // others may run the rest, or it is due later (invariant 77)
-      } else {
-        pause = 1;
-      }
-      await sleep(clock, pause, stop);
-    }
-  }
-
-  async #isDone(bounds: Bounds, signal: AbortSignal): Promise<boolean> {
-    const { storage } = this.#internals;
-    const { open, reached } = bounds;
-    if (reached.length > 0) await this.#cancelRest(reached, signal);
-    if (await storage.remaining({ signal }) > 0) return false;
-    if (open.length === 0) return true;
-    const found = await storage.load(open, { signal });
-    return found.every(({ live }) => live === undefined); // the next run of these is waited for
-  }
-
-  /** What was scheduled under keys that have run as often as they may would be waited for, and not run. */
-  async #cancelRest(keys: readonly string[], signal: AbortSignal): Promise<void> {
-    const { storage } = this.#internals;
-    const targets: Target[] = [];
-    for (const { live } of await storage.load(keys, { signal })) {
-      // An automatic chain was not stopped by anybody: another worker may go on with it.
-      if (!live || live.state === "running" || live.background) continue;
-      targets.push({ key: live.key, generation: live.generation });
-    }
-    if (targets.length > 0) await storage.cancel(targets, { signal });
-  }
-
   async #drain(
     { consumer, running, runner, fetcher }: Parts,
     reclaiming: Promise<void>,
   ): Promise<void> {
     fetcher.drain();
-    await this.#atMost(this.#gracePeriod, running.empty());
+    await this.#atMost(this.#settings.gracePeriod, running.empty());
     if (running.size > 0) {
       runner.shutDown();
       await this.#atMost(CLEAN_UP, running.empty());
@@ -519,33 +355,4 @@ interface Parts {
   readonly sweeper: Sweeper;
   readonly heartbeat: Heartbeat;
   readonly seeder?: Seeder;
-}
-
-function defaultName(): string {
-  try {
-    return `${hostname()}#${pid}`;
-  } catch {
-    return `worker#${pid}`; // without the permission to ask for the host's name
-  }
-}
-
-function validateName(name: string): string {
-  // deno-lint-ignore no-control-regex -- a name is shown in terminals and stored between bars
-  if (typeof name === "string" && /^[^\x00-\x1f\x7f|~]{1,128}$/.test(name)) return name;
-  throw new TypeError(
-    `Cannot use ${
-      JSON.stringify(name)
-    } as a worker's name: give 1 to 128 characters without "|", "~" and controls`,
-  );
-}
-
-function wholeNumber(option: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new RangeError(`Cannot use ${value} for "${option}": it must be a whole number from 1`);
-}
-
-function atLeast(option: string, value: DurationLike, least: Millis): Millis {
-  const millis = toMillis(option, value);
-  if (millis >= least) return millis;
-  throw new RangeError(`Cannot use ${millis} ms for "${option}": it must be at least ${least} ms`);
 }

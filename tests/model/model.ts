@@ -217,6 +217,10 @@ export class Model {
     for (const [key, task] of [...this.#tasks]) {
       if (task.state === "scheduled") continue;
       if (consumer !== undefined && task.holder !== consumer) continue;
+      if (consumer !== undefined && task.astray && !task.run) {
+        Object.assign(task, { holder: undefined, astray: false }); // it is shown again in any case, in its place
+        continue;
+      }
       const { cancelled, deferred } = task;
       if (task.run && (cancelled || deferred)) {
         this.#end(key, task, "cancelled", "", cancelled ? "cancelled" : "replaced");

@@ -267,6 +267,8 @@ class Game implements AsyncDisposable {
     { key, which, twice }: Extract<Command, { do: "requeue" }>,
   ): Promise<string> {
     const lost = which === "another" ? undefined : this.#model.lost(key, which);
+    const other = KEYS.find((other) => which !== "another" && this.#model.lost(other, which));
+    if (!lost && other) return await this.#requeue({ do: "requeue", key: other, which, twice });
     const request = { key, generation: lost ?? id("g", 0), as: this.#generation(key) };
     if (twice) await this.#ground.storages[0].requeue([request]);
     const answers = await this.#ground.storages[0].requeue([request]);

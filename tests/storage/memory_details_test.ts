@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { randomId } from "../../src/base/ids.ts";
 import { NEW, type Settlement, type Storage } from "../../src/storage/contract.ts";
 import { Heap, type Timed } from "../../src/storage/memory/heap.ts";
-import { openMemory } from "../../src/storage/memory/memory.ts";
+import { openMemory } from "../../src/storage/memory/handle.ts";
 import { Records } from "../../src/storage/memory/records.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 

@@ -1,7 +1,7 @@
 /** The memory storage keeps the contract. */
 
 import { randomId } from "../../src/base/ids.ts";
-import { openMemory } from "../../src/storage/memory/memory.ts";
+import { openMemory } from "../../src/storage/memory/handle.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 import { conformance } from "../../src/testing/conformance/mod.ts";
 import { strictEqual as equal } from "node:assert/strict";

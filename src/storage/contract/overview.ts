@@ -13,7 +13,7 @@ export interface Counts {
   readonly scheduled: number;
   /** Due, and not claimed. */
   readonly queued: number;
-  /** Claimed. */
+  /** Claimed: exact up to 10,000; beyond that some of them may be counted as queued. */
   readonly running: number;
   /** Replacements that wait for a run to end. */
   readonly waiting: number;

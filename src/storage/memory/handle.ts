@@ -36,7 +36,31 @@ import {
   type Verdict,
   type Waiting,
 } from "../contract.ts";
-import type { Memory } from "./memory.ts";
+import type { StorageOptions } from "../open.ts";
+import { Memory } from "./memory.ts";
+
+/** What {@linkcode openMemory} needs to know. */
+export type MemoryOptions = Pick<StorageOptions, "docket" | "clock" | "recordTtl">;
+
+/** By place and docket. A map, and JSON for the pair: `a` and `a.b` share nothing (invariant 8). */
+const memories = new Map<string, Memory>();
+
+/**
+ * Opens the memory of a URL such as `memory://name` for one docket.
+ *
+ * @throws {TypeError} When it is open already with another clock: the storage has one time for everybody (invariant 79).
+ */
+export function openMemory(url: URL, { docket, clock, recordTtl }: MemoryOptions): Storage {
+  const place = JSON.stringify([url.host, url.pathname, docket]);
+  const memory = memories.get(place) ?? new Memory(clock);
+  if (memory.clock !== clock) {
+    throw new TypeError(
+      `Cannot open "memory://${url.host}${url.pathname}" for docket "${docket}": it is open with another clock`,
+    );
+  }
+  memories.set(place, memory);
+  return new MemoryStorage(url, memory, recordTtl);
+}
 
 /** A {@linkcode Storage} in this process. Disposing of it ends what it waits for; the tasks stay. */
 export class MemoryStorage implements Storage {
@@ -139,15 +163,18 @@ export class MemoryStorage implements Storage {
     text: string | undefined,
     options?: Waiting,
   ): Promise<boolean> {
-    return this.#do(options, (memory) => memory.advertise(consumer, span, text));
+    return this.#do(
+      options,
+      ({ presences, clock }) => presences.advertise(consumer, span, text, clock.now()),
+    );
   }
 
   withdraw(consumer: string, options?: Waiting): Promise<void> {
-    return this.#do(options, (memory) => memory.withdraw(consumer));
+    return this.#do(options, ({ presences }) => presences.withdraw(consumer));
   }
 
   workers(options?: Waiting): Promise<readonly Presence[]> {
-    return this.#do(options, (memory) => memory.workers());
+    return this.#do(options, ({ presences, clock }) => presences.list(clock.now()));
   }
 
   strike(
@@ -156,13 +183,13 @@ export class MemoryStorage implements Storage {
     request: string,
     options?: Waiting,
   ): Promise<boolean> {
-    return this.#do(options, (memory) => memory.strike(rule, struck, request));
+    return this.#do(options, ({ rules }) => rules.strike(rule, struck, request));
   }
 
   strikes(
     options?: Waiting,
   ): Promise<{ readonly version: string; readonly rules: readonly string[] }> {
-    return this.#do(options, (memory) => memory.strikes());
+    return this.#do(options, ({ rules }) => rules.all());
   }
 
   sweep(sweep: Sweep, options?: Waiting): Promise<Swept> {

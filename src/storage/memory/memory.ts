@@ -8,7 +8,7 @@
  */
 
 import type { Clock, Millis } from "../../base/clock.ts";
-import { type CancelReason, ProtocolError } from "../../base/errors.ts";
+import type { CancelReason } from "../../base/errors.ts";
 import { encodeEnding } from "../../base/message.ts";
 import {
   type Call,
@@ -19,7 +19,6 @@ import {
   type Found,
   type Lease,
   NEW,
-  type Presence,
   type Promotion,
   type Reclaim,
   type ReclaimReply,
@@ -31,78 +30,42 @@ import {
   type Seeding,
   type Step,
   type StepReply,
-  type Storage,
   type Survey,
   type Sweep,
   type Swept,
   type Target,
   type Verdict,
 } from "../contract.ts";
-import type { StorageOptions } from "../open.ts";
+import { Chains } from "./chains.ts";
+import { type Consumer, Consumers } from "./consumers.ts";
 import { cancelledAt, type Ending, endingOf, type Successor, successorOf } from "./ending.ts";
-import { MemoryStorage } from "./handle.ts";
-import { Heap } from "./heap.ts";
 import { Hints } from "./hints.ts";
-import { Line } from "./line.ts";
+import { type Brought, own, repeat, reply } from "./lane.ts";
+import { instant, Places } from "./places.ts";
 import { Presences } from "./presences.ts";
 import { Records } from "./records.ts";
-import {
-  claimsOf,
-  type Consumer,
-  type Lane,
-  type Run,
-  Task,
-  view,
-  viewWithProgress,
-} from "./task.ts";
-
-/** What {@linkcode openMemory} needs to know. */
-export type MemoryOptions = Pick<StorageOptions, "docket" | "clock" | "recordTtl">;
-
-/** By place and docket. A map, and JSON for the pair: `a` and `a.b` share nothing (invariant 8). */
-const memories = new Map<string, Memory>();
+import { Rules } from "./rules.ts";
+import { survey } from "./survey.ts";
+import { claimsOf, type Run, type Task, view, viewWithProgress } from "./task.ts";
 
 /**
- * Opens the memory of a URL such as `memory://name` for one docket.
- *
- * @throws {TypeError} When it is open already with another clock: the storage has one time for everybody (invariant 79).
+ * All of one docket's state, and the verbs that concern its tasks; presences and rules have their own. `ttl` is always that
+ * of records which the storage writes by itself.
  */
-export function openMemory(url: URL, { docket, clock, recordTtl }: MemoryOptions): Storage {
-  const place = JSON.stringify([url.host, url.pathname, docket]);
-  const memory = memories.get(place) ?? new Memory(clock);
-  if (memory.clock !== clock) {
-    throw new TypeError(
-      `Cannot open "memory://${url.host}${url.pathname}" for docket "${docket}": it is open with another clock`,
-    );
-  }
-  memories.set(place, memory);
-  return new MemoryStorage(url, memory, recordTtl);
-}
-
-/** What a step brought its consumer, and where to go on. */
-type Brought = Pick<Lane, "brought" | "more" | "cursor">;
-
-/** All of one docket's state. `ttl` is always that of records which the storage writes by itself. */
 export class Memory {
   readonly clock: Clock;
   /** Who is told what changed. */
   readonly hints: Hints = new Hints();
-  /** The live tasks. Each also stands in exactly one of the next three, as its `state` says (invariant 17). */
-  readonly #tasks = new Map<string, Task>();
-  readonly #due = new Heap<Task>();
-  readonly #queue = new Line<Task>();
-  /** The longest without a renewal stands first. */
-  readonly #running = new Line<Task>();
+  /** Who is there. */
+  readonly presences: Presences = new Presences();
+  /** What is struck. */
+  readonly rules: Rules = new Rules();
+  /** The live tasks, each where it stands. */
+  readonly #tasks = new Places(this.hints);
   readonly #records = new Records();
-  readonly #consumers = new Map<string, Consumer>();
-  readonly #presences = new Presences();
-  /** Keys of chains that are to be there always, and whether they are: not those that were stopped on purpose. */
-  readonly #automatic = new Map<string, boolean>();
-  readonly #rules = new Set<string>();
-  #version = "";
-  #background = 0;
+  readonly #consumers = new Consumers();
+  readonly #chains = new Chains();
   #cleared = { request: "", count: 0 };
-  #sweptAt: Millis = -Infinity;
   #claims = 0;
 
   constructor(clock: Clock) {
@@ -114,7 +77,7 @@ export class Memory {
   schedule(calls: readonly Call[], ttl: Millis, strikes?: string): readonly Verdict[] {
     const now = this.clock.now();
     // Nothing is scheduled in ignorance of what is struck (invariant 56).
-    if (strikes !== undefined && strikes !== this.#version) {
+    if (strikes !== undefined && strikes !== this.rules.version) {
       return calls.map(() => ({ kind: "outdated" }));
     }
     const done = this.#done(calls, now);
@@ -135,7 +98,7 @@ export class Memory {
       const task = this.#tasks.get(key);
       // The chain ends with it (invariant 48), also where it is just about to be seeded again.
       const whole = generation === undefined || generation === task?.generation;
-      if (whole && this.#automatic.has(key)) this.#automatic.set(key, false);
+      if (whole) this.#chains.stop(key);
       if (!task) return "none";
       if (generation !== undefined && generation !== task.generation) {
         if (generation !== task.deferred?.generation) return "none";
@@ -150,9 +113,7 @@ export class Memory {
         }
         return "requested";
       }
-      this.#leave(task);
-      this.#tasks.delete(key);
-      this.#end(task, cancelledAt(task.attempt, "cancelled", ttl), now);
+      this.#cancel(task, "cancelled", now, ttl);
       return "cancelled";
     });
     this.hints.tell(now);
@@ -166,14 +127,13 @@ export class Memory {
       const sent = task?.generation === generation || this.#records.has(key, generation, now);
       if (sent) return "seeded";
       if (task) {
-        // Somebody scheduled it since. Not so where a cancel has stopped the chain and is yet to end its run.
-        if (!task.cancelled || !this.#automatic.has(key)) this.#automatic.set(key, true);
+        this.#chains.find(task);
         return "live";
       }
       if (this.#records.grave(key)) return "parked";
-      if (this.#automatic.get(key) === false) return "stopped";
-      this.#automatic.set(key, true);
-      this.#admit(key, generation, due, body, now);
+      if (this.#chains.isStopped(key)) return "stopped";
+      this.#chains.start(key);
+      this.#tasks.admit(key, generation, due, body, now);
       return "seeded";
     });
     this.hints.tell(now);
@@ -189,7 +149,7 @@ export class Memory {
       const body = this.#records.bodyOf(key, generation, now);
       if (body === undefined) return { kind: "gone" };
       this.#records.unearth(key, generation);
-      this.#admit(key, as, undefined, body, now);
+      this.#tasks.admit(key, as, undefined, body, now);
       return { kind: "scheduled" };
     });
     this.hints.tell(now);
@@ -200,15 +160,13 @@ export class Memory {
     if (this.#cleared.request === request) return { cleared: this.#cleared.count, cursor: "" };
     const now = this.clock.now();
     let count = 0;
-    for (const task of [...this.#tasks.values()]) {
+    for (const task of [...this.#tasks]) {
       if (task.run) {
         if (task.deferred) count++;
         this.#drop(task, "cleared", now, ttl);
         continue;
       }
-      this.#leave(task);
-      this.#tasks.delete(task.key);
-      this.#end(task, cancelledAt(task.attempt, "cleared", ttl), now);
+      this.#cancel(task, "cleared", now, ttl);
       count++;
     }
     this.#cleared = { request, count };
@@ -238,28 +196,11 @@ export class Memory {
   }
 
   remaining(): number {
-    return this.#tasks.size - this.#background;
+    return this.#tasks.size - this.#tasks.background;
   }
 
   survey(limit: number): Survey {
-    const scheduled = [...this.#due].sort((a, b) => a.at - b.at || a.order - b.order);
-    const running = [...this.#running].sort((a, b) => a.run!.number - b.run!.number);
-    const waiting = running.flatMap(({ key, deferred }) => deferred ? { key, ...deferred } : []);
-    const counts = {
-      scheduled: scheduled.length,
-      queued: this.#tasks.size - scheduled.length - running.length,
-      running: running.length,
-      waiting: waiting.length,
-      dead: this.#records.graves,
-    };
-    return {
-      at: this.clock.now(),
-      counts,
-      scheduled: scheduled.slice(0, limit).map(view),
-      queued: [...first(this.#queue, limit)].map(view),
-      running: running.slice(0, limit).map(viewWithProgress),
-      waiting: waiting.slice(0, limit),
-    };
+    return survey(this.#tasks, this.#records.graves, limit, this.clock.now());
   }
 
   parked(
@@ -273,9 +214,9 @@ export class Memory {
 
   step(step: Step, ttl: Millis): StepReply {
     const now = this.clock.now();
-    const consumer = this.#consumer(step.consumer);
+    const consumer = this.#consumers.hear(step.consumer, this.clock.monotonic());
     const last = consumer.lanes.get(step.lane);
-    if (last && step.call <= last.call) return repeat(step, last, this.#version);
+    if (last && step.call <= last.call) return repeat(step, last, this.rules.version);
 
     const committed = step.commits.map((commit) => this.#settle(commit, now, ttl));
     const found = step.from === NEW
@@ -288,37 +229,37 @@ export class Memory {
     };
     consumer.lanes.set(step.lane, lane);
     this.hints.tell(now);
-    return reply(lane, this.#version);
+    return reply(lane, this.rules.version);
   }
 
   /** Whether a step would bring something. */
   get ready(): boolean {
-    return this.#queue.first !== undefined;
+    return this.#tasks.queue.first !== undefined;
   }
 
   reclaim(reclaim: Reclaim, ttl: Millis): ReclaimReply {
-    const consumer = this.#consumer(reclaim.consumer);
+    const consumer = this.#consumers.hear(reclaim.consumer, this.clock.monotonic());
     const last = consumer.reclaimed;
     if (last?.token === reclaim.token && last.from === reclaim.cursor) {
-      return { claims: claimsOf(last.brought), cursor: last.cursor, strikes: this.#version };
+      return { claims: claimsOf(last.brought), cursor: last.cursor, strikes: this.rules.version };
     }
     const now = this.clock.now();
     const expired = this.clock.monotonic() - reclaim.lease;
     const brought: Run[] = [];
     // Oldest first: live leases stand behind the dead ones and cannot hide them (invariant 33).
     for (let looked = 0; looked < reclaim.want; looked++) {
-      const task = this.#running.first;
+      const task = this.#tasks.running.first;
       if (!task?.run || task.run.renewedAt > expired) break;
       if (task.run.consumer === consumer) this.#renew(task.run); // under its old token, uncounted (invariant 34)
       else this.#take(task, consumer, reclaim, now, ttl);
       if (task.run) brought.push(task.run);
     }
-    const first = this.#running.first?.run;
+    const first = this.#tasks.running.first?.run;
     // Pages are numbered: the same page under the same token is a call that was sent again.
     const cursor = first && first.renewedAt <= expired ? `${Number(reclaim.cursor) + 1}` : "";
     consumer.reclaimed = { token: reclaim.token, from: reclaim.cursor, brought, cursor };
     this.hints.tell(now);
-    return { claims: claimsOf(brought), cursor, strikes: this.#version };
+    return { claims: claimsOf(brought), cursor, strikes: this.rules.version };
   }
 
   renew(consumer: string, leases: readonly Lease[]): readonly Renewal[] {
@@ -335,14 +276,14 @@ export class Memory {
     const now = this.clock.now();
     let promoted = 0;
     for (; promoted < limit; promoted++) {
-      const task = this.#due.first;
+      const task = this.#tasks.due.first;
       if (!task || task.at > now) break;
-      this.#leave(task);
-      this.#enqueue(task, now); // the very same task, so every field is kept (invariant 16)
+      this.#tasks.leave(task);
+      this.#tasks.enqueue(task, now); // the very same task, so every field is kept (invariant 16)
     }
     this.#records.sweep(now, limit); // also where nothing ends any more, records leave in time
     this.hints.tell(now);
-    const first = this.#due.first;
+    const first = this.#tasks.due.first;
     return { promoted, next: first && Math.max(0, first.at - now) };
   }
 
@@ -357,53 +298,16 @@ export class Memory {
     this.hints.tell(now);
   }
 
-  advertise(consumer: string, span: Millis, text: string | undefined): boolean {
-    return this.#presences.advertise(consumer, span, text, this.clock.now());
-  }
-
-  withdraw(consumer: string): void {
-    this.#presences.withdraw(consumer);
-  }
-
-  workers(): readonly Presence[] {
-    return this.#presences.list(this.clock.now());
-  }
-
-  strike(rule: string, struck: boolean, request: string): boolean {
-    if (this.#version === request) return true; // sent again
-    if (this.#rules.has(rule) === struck) return false;
-    if (struck) this.#rules.add(rule);
-    else this.#rules.delete(rule);
-    this.#version = request;
-    return true;
-  }
-
-  strikes(): { readonly version: string; readonly rules: readonly string[] } {
-    return { version: this.#version, rules: [...this.#rules] };
-  }
-
   /** Nothing can get lost here; what remains to be done is to forget the consumers of the dead. */
-  sweep({ pause, silence }: Sweep): Swept {
+  sweep(sweep: Sweep): Swept {
     const now = this.clock.now();
-    const monotonic = this.clock.monotonic();
-    const early = this.#sweptAt + pause - monotonic;
-    if (early > 0) return { repaired: 0, retired: 0, next: early };
-    this.#sweptAt = monotonic;
-    let retired = 0;
-    for (const [name, { held, seenAt }] of this.#consumers) {
-      const silent = monotonic - seenAt > silence && !this.#presences.has(name, now);
-      if (!silent || held.size > 0) continue;
-      this.#consumers.delete(name);
-      retired++;
-    }
-    return { repaired: 0, retired, next: pause };
+    const isAdvertised = (name: string) => this.presences.has(name, now);
+    return this.#consumers.sweep(sweep, this.clock.monotonic(), isAdvertised);
   }
 
   retire(name: string): boolean {
-    const consumer = this.#consumers.get(name);
-    if (consumer && consumer.held.size > 0) return false;
-    this.#consumers.delete(name);
-    this.#presences.withdraw(name);
+    if (!this.#consumers.retire(name)) return false;
+    this.presences.withdraw(name);
     return true;
   }
 
@@ -455,58 +359,18 @@ export class Memory {
       return { kind: "deferred" };
     }
     if (task) {
-      this.#leave(task); // what waited goes in the same step, wherever it waited (invariant 1)
+      this.#tasks.leave(task); // what waited goes in the same step, wherever it waited (invariant 1)
       this.#end(task, cancelledAt(task.attempt, "replaced", ttl), now);
     }
-    this.#admit(key, generation, due, body, now);
+    this.#tasks.admit(key, generation, due, body, now);
     return { kind: "scheduled" };
   }
 
-  /** Makes a fresh generation the live one of its key. */
-  #admit(
-    key: string,
-    generation: string,
-    due: Due,
-    body: string,
-    now: Millis,
-    background = false,
-  ): void {
-    const task = new Task(key, generation, instant(due, now), body);
-    this.#tasks.set(key, task);
-    this.#place(task, now, background);
-  }
-
-  /** Gives a task its place to wait. */
-  #place(task: Task, now: Millis, background: boolean): void {
-    if (task.due === undefined || task.due <= now) return this.#enqueue(task, now);
-    task.state = "scheduled";
-    task.at = task.due;
-    task.background = background;
-    if (background) this.#background++;
-    this.#due.push(task);
-    if (this.#due.first === task) this.hints.due(task.at);
-    this.hints.state(task, "scheduled", now);
-  }
-
-  #enqueue(task: Task, now: Millis): void {
-    task.state = "queued";
-    this.#queue.push(task);
-    this.hints.arrival();
-    this.hints.state(task, "queued", now);
-  }
-
-  /** Takes a task from wherever it stands. */
-  #leave(task: Task): void {
-    if (task.run) {
-      this.#running.remove(task);
-      task.run.consumer.held.delete(task);
-      task.run = undefined; // the token is void from here on (invariant 20); worker and start are cleared (invariant 26)
-    } else if (task.state === "queued") this.#queue.remove(task);
-    else {
-      this.#due.remove(task);
-      if (task.background) this.#background--;
-      task.background = false;
-    }
+  /** Ends what waits. */
+  #cancel(task: Task, reason: CancelReason, now: Millis, ttl: Millis): void {
+    this.#tasks.leave(task);
+    this.#tasks.remove(task.key);
+    this.#end(task, cancelledAt(task.attempt, reason, ttl), now);
   }
 
   /** Ends a replacement whose turn never came. */
@@ -524,7 +388,7 @@ export class Memory {
   #claim(consumer: Consumer, step: Step, now: Millis, ttl: Millis): Brought {
     const brought: Run[] = [];
     for (let looked = 0; looked < step.want; looked++) {
-      const task = this.#queue.first;
+      const task = this.#tasks.queue.first;
       if (!task) break;
       this.#take(task, consumer, step, now, ttl);
       if (task.run) brought.push(task.run);
@@ -541,7 +405,7 @@ export class Memory {
     ttl: Millis,
   ): void {
     const previous = task.run?.consumer.name;
-    this.#leave(task);
+    this.#tasks.leave(task);
     if (task.cancelled) { // never runs again, also after a crash (invariant 28)
       return this.#finish(task, cancelledAt(task.attempt, "cancelled", ttl), now, previous);
     }
@@ -550,29 +414,14 @@ export class Memory {
       return this.#finish(task, { state: "dead", text, ttl: DEAD_RECORD_TTL }, now, previous);
     }
     task.deliveries++; // before the body is handed over, so that dying while reading it counts too
-    task.state = "running";
     const number = ++this.#claims;
     const renewedAt = this.clock.monotonic();
-    task.run = { task, consumer, token, startedAt: now, number, renewedAt };
-    consumer.held.add(task);
-    this.#running.push(task);
-    this.hints.state(task, "running", now, consumer.name);
+    this.#tasks.start(task, { task, consumer, token, startedAt: now, number, renewedAt });
   }
 
   #renew(run: Run): void {
     run.renewedAt = this.clock.monotonic();
-    this.#running.remove(run.task);
-    this.#running.push(run.task);
-  }
-
-  #consumer(name: string): Consumer {
-    const seenAt = this.clock.monotonic();
-    let consumer = this.#consumers.get(name);
-    if (!consumer) {
-      this.#consumers.set(name, consumer = { name, held: new Set(), lanes: new Map(), seenAt });
-    }
-    consumer.seenAt = seenAt;
-    return consumer;
+    this.#tasks.stay(run.task);
   }
 
   // ── Settling ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -583,7 +432,7 @@ export class Memory {
     if (task?.run?.token !== token) return false;
     const { cancelled, run: { consumer } } = task;
     const ending = endingOf(task, settlement, ttl);
-    this.#leave(task);
+    this.#tasks.leave(task);
     if (ending) {
       const successor = cancelled ? undefined : successorOf(settlement);
       this.#finish(task, ending, now, consumer.name, successor);
@@ -601,7 +450,7 @@ export class Memory {
   #again(task: Task, due: Due, now: Millis, held = false): void {
     task.due = instant(due, now);
     task.heldSince = held ? task.heldSince ?? now : undefined;
-    this.#place(task, now, held);
+    this.#tasks.wait(task, now, held);
   }
 
   /** Ends a run; then comes what replaced it meanwhile, else the next of its chain (invariants 14, 48). */
@@ -613,12 +462,12 @@ export class Memory {
     successor?: Successor,
   ): void {
     const { key, deferred } = task;
-    this.#tasks.delete(key);
-    if (ending.stops && this.#automatic.has(key)) this.#automatic.set(key, false);
+    this.#tasks.remove(key);
+    if (ending.stops) this.#chains.stop(key);
     this.#end(task, ending, now, consumer);
-    if (deferred) this.#admit(key, deferred.generation, deferred.due, deferred.body, now);
+    if (deferred) this.#tasks.admit(key, deferred.generation, deferred.due, deferred.body, now);
     else if (successor) {
-      this.#admit(key, successor.generation, successor.due, successor.body, now, true);
+      this.#tasks.admit(key, successor.generation, successor.due, successor.body, now, true);
     }
   }
 
@@ -635,44 +484,4 @@ export class Memory {
     if (state === "dead") this.#records.bury(key, { ...ended, body });
     this.hints.state(task, state, now, consumer, reason);
   }
-}
-
-/** The first answer again: its reply was lost (invariant 27). Only what is still held under that claim. */
-function repeat({ call }: Step, last: Lane, strikes: string): StepReply {
-  if (call === last.call) return reply(last, strikes);
-  throw new ProtocolError(
-    `Cannot take step ${call}: its lane has already taken step ${last.call}`,
-  );
-}
-
-function reply({ committed, brought, more, cursor }: Lane, strikes: string): StepReply {
-  return { committed, claims: claimsOf(brought), more, cursor, strikes };
-}
-
-function* first<T>(items: Iterable<T>, limit: number): Iterable<T> {
-  if (limit <= 0) return;
-  for (const item of items) {
-    yield item;
-    if (--limit <= 0) return;
-  }
-}
-
-/** What the consumer holds already, after the claim that the cursor names; `OWN` is the number before the first. */
-function own(consumer: Consumer, cursor: number, want: number): Brought {
-  const brought: Run[] = [];
-  let more = false;
-  for (const task of consumer.held) {
-    const run = task.run!;
-    if (run.number <= cursor) continue;
-    more = brought.length >= want;
-    if (more) break;
-    brought.push(run);
-  }
-  return { brought, more, cursor: `${brought.at(-1)?.number ?? cursor}` };
-}
-
-/** A delay begins on the storage's clock (invariant 79). */
-function instant(due: Due, now: Millis): Millis | undefined {
-  if (due === undefined) return undefined;
-  return "at" in due ? due.at : now + due.after;
 }

@@ -6,38 +6,9 @@
 
 import type { Millis } from "../../base/clock.ts";
 import type { Claim, DeferredTask, LiveTask, Progress } from "../contract.ts";
+import type { Consumer } from "./consumers.ts";
 import type { Timed } from "./heap.ts";
 import type { Linked } from "./line.ts";
-
-/** Who claims: one worker. */
-export interface Consumer {
-  readonly name: string;
-  /** The tasks it runs, from the oldest claim on. */
-  readonly held: Set<Task>;
-  /** Its sequences of steps, by number. */
-  readonly lanes: Map<number, Lane>;
-  /** What it took over last. */
-  reclaimed?: Takeover;
-  /** When it was heard of last, on the clock that never jumps. */
-  seenAt: Millis;
-}
-
-/** The last step of a lane, in case its reply gets lost (invariant 27). */
-export interface Lane {
-  readonly call: number;
-  readonly committed: readonly boolean[] | undefined;
-  readonly brought: readonly Run[];
-  readonly more: boolean;
-  readonly cursor: string;
-}
-
-/** The last call of `reclaim`, in case its reply gets lost. */
-export interface Takeover {
-  readonly token: string;
-  readonly from: string;
-  readonly brought: readonly Run[];
-  readonly cursor: string;
-}
 
 /** What a running task runs under. It is held while it is still the run of its task. */
 export interface Run {

@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { Millis } from "../../base/clock.ts";
 import type { CancelReason } from "../../base/errors.ts";
+import { ID_LENGTH } from "../../base/ids.ts";
 import type { Call, Commit, Due, Lease, Progress, Settlement } from "../contract.ts";
 
 /** The last instant that a `Date` can tell. Beyond it numbers would print with an exponent. */
@@ -21,6 +22,18 @@ export function encodeDue(due: Due): string {
 /** Whole milliseconds, never sooner than asked for. */
 export function whole(millis: Millis): Millis {
   return Math.min(END_OF_TIME, Math.max(0, Math.ceil(millis)));
+}
+
+/**
+ * The scripts cut ids out of rows by their length.
+ *
+ * @throws {TypeError} When this one is of another.
+ */
+export function expectId(id: string, what: string): void {
+  if (id.length === ID_LENGTH) return;
+  throw new TypeError(
+    `Cannot use ${JSON.stringify(id)} as a ${what}: it must have ${ID_LENGTH} characters`,
+  );
 }
 
 /** What a run reports, for the scripts: its numbers, a comma where there is a message, and the message. */

@@ -93,10 +93,10 @@ end
 
 /**
  * Takes what waits off its place: its entry out of the stream, its key out of the due set and the background. Needs
- * `stream`, `dueSet`, `background`.
+ * `stream`, `dueSet`, `background`. What has a new time in the due set already is left there.
  */
 export const leave = /* lua */ `
-local function leave(key, row)
+local function leave(key, row, dueAgain)
   local status = byte(row, 1)
   if status == 81 then
     local entry = match(row, '^[%d%-]+', 25)
@@ -105,7 +105,7 @@ local function leave(key, row)
       call('XDEL', stream, entry)
     end
   else
-    call('ZREM', dueSet, key)
+    if not dueAgain then call('ZREM', dueSet, key) end
     if status == 66 then redis.pcall('SREM', background, key) end
   end
 end
@@ -115,6 +115,6 @@ end
 export const hint = /* lua */ `
 if earliest then
   local head = call('ZRANGE', dueSet, 0, 0, 'WITHSCORES')
-  if head[2] and tonumber(head[2]) >= earliest then call('PUBLISH', wake, 'D' .. string.format('%.0f', head[2] - now)) end
+  if head[2] and tonumber(head[2]) >= earliest then call('PUBLISH', wake, 'D' .. string.format('%.0f', math.max(0, head[2] - now))) end
 end
 `;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { group } from "./_group.ts";
+
 /**
  * Deleting entries one by one is the dearest stream command, and the row, not the stream, tells whether an entry is live:
  * so now and then everything below the oldest pending entry goes at once. Leaves `age`: for how many milliseconds that
@@ -18,15 +20,9 @@ do
     if bound then
       age = math.max(0, now - tonumber(match(bound, '^%d+')))
     else
-      local groups = call('XINFO', 'GROUPS', stream)
-      for i = 1, #groups do
-        local info = {}
-        for j = 1, #groups[i], 2 do info[groups[i][j]] = groups[i][j + 1] end
-        if info.name == 'workers' then
-          local ms, sequence = match(info['last-delivered-id'], '^(%d+)%-(%d+)$')
-          bound = ms .. '-' .. string.format('%.0f', sequence + 1)
-        end
-      end
+      ${group}
+      local ms, sequence = match(lastDelivered or '', '^(%d+)%-(%d+)$')
+      bound = ms and ms .. '-' .. string.format('%.0f', sequence + 1)
     end
     if bound then call('XTRIM', stream, 'MINID', bound) end
   end

@@ -36,7 +36,7 @@ else
   ${allowWhenFull}
   call('SET', name, text, 'PX', span)
 end
-call('ZADD', workers, now, consumer)
+redis.pcall('ZADD', workers, now, consumer)                 -- of another type: nobody is shown until it is swept
 return 1
 `,
 );

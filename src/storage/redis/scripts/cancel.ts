@@ -46,6 +46,8 @@ export const cancel: Script<
   /* lua */ `
 ${time}
 local watched = call('HGET', calls, '@watch')
+call('ZCARD', dueSet)                                       -- a key of the wrong type fails here, before the first write
+call('HLEN', bodies)
 ${events}
 ${records}
 ${leave}

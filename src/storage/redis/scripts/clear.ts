@@ -57,6 +57,10 @@ if memory[2] and sub(memory[2], 1, #page) == page then
   local reached, count = match(memory[2], '^(%d+)|(%d+)$', #page + 1)
   return { tonumber(count), reached }
 end
+-- A key of the wrong type fails here, before the first write.
+call('ZCARD', dueSet)
+call('HLEN', deferred)
+call('HLEN', bodies)
 ${lists}
 ${events}
 ${records}

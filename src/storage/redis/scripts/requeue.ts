@@ -54,13 +54,14 @@ for i = FIRST, #ARGV, 3 do
     local failure = record and byte(record, 1) == 102 and record
     local body = bodyOf(failure, generation, '^%d+|(%d+)|()') or bodyOf(grave, generation, '^%d+|%a*|(%d+)|()')
     if body then
+      local entry = call('XADD', stream, '*', 'k', key)      -- first: it is what could be refused
       call('HSET', bodies, key, body)
-      call('HSET', state, key, 'Q0' .. as .. call('XADD', stream, '*', 'k', key) .. '|1|0|')
+      call('HSET', state, key, 'Q0' .. as .. entry .. '|1|0|')
       if grave and sub(grave, 2, 23) == generation then
         call('HDEL', graves, key)
-        call('ZREM', dead, key)
+        redis.pcall('ZREM', dead, key)
       end
-      if failure and sub(failure, 2, 23) == generation then call('ZREM', failed, key) end
+      if failure and sub(failure, 2, 23) == generation then redis.pcall('ZREM', failed, key) end
       tell('A', as, key, 1)
     else
       reply = 'gone'

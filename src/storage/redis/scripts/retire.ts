@@ -33,7 +33,7 @@ if not pending.err then
 end
 call('HDEL', calls, unpack(ARGV, FIRST))
 call('DEL', workerPrefix .. consumer)
-call('ZREM', workers, consumer)
+redis.pcall('ZREM', workers, consumer)
 return 1
 `,
 );

@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { events, hint, lists, records, time } from "./_common.ts";
+import { events, hint, leave, lists, records, time } from "./_common.ts";
 
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
 export type Answer = "ok" | "deferred" | readonly [row: string, body: string];
@@ -62,6 +62,7 @@ if checked and strikes ~= (memory[2] or '') then return { 'outdated', memory[2] 
 ${lists}
 ${events}
 ${records}
+${leave}
 
 local count = (#ARGV - FIRST + 1) / 3
 local names, generations, last, repeated, timed = {}, {}, {}, false, false
@@ -159,16 +160,7 @@ for i = 1, count do
       rowPairs[n + 2] = 'Q0' .. generation .. call('XADD', stream, '*', 'k', key) .. '|1|0|' .. due
     end
     if row then                                             -- what waited goes, in the same step
-      if byte(row, 1) == 81 then
-        local entry = match(row, '^[%d%-]+', 25)
-        if entry then
-          call('XACK', stream, 'workers', entry)
-          call('XDEL', stream, entry)
-        end
-      else
-        if not later then call('ZREM', dueSet, key) end
-        if byte(row, 1) == 66 then redis.pcall('SREM', background, key) end
-      end
+      leave(key, row, later)
       if waiting then                                       -- its run was lost, and what waited for that goes, too
         call('HDEL', deferred, key)
         tell('X', previous, key, 1, '', 'r')

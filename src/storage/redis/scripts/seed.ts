@@ -56,7 +56,9 @@ for i = FIRST, #ARGV, 3 do
   elseif row then
     reply = 'live'
     local ending = byte(row, 1) == 82 and byte(row, 2) % 2 == 1
-    if not known or known == 'off' and not ending then call('HSET', automatic, key, 'on') end
+    if ending then
+      if not known then call('HSET', automatic, key, 'off') end
+    elseif known ~= 'on' then call('HSET', automatic, key, 'on') end
   elseif call('HEXISTS', graves, key) == 1 then
     reply = 'parked'
   elseif known == 'off' then

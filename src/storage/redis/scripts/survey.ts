@@ -21,10 +21,10 @@ export interface Surveyed {
 }
 
 /** So many entries are looked at on each side of where the group is. */
-const MOST = 20_000;
+const MOST = 10_000;
 
 /**
- * Writes nothing. What runs is found by what is pending: at most 20,000 entries are looked at. The rest of what is
+ * Writes nothing. What runs is found by what is pending: at most 10,000 entries are looked at. The rest of what is
  * not scheduled is queued. Bodies are not told: together they could be more than a reply should be.
  */
 export const survey: Script<
@@ -84,9 +84,13 @@ local running, queued, claimed, listed = {}, {}, 0, {}
 local from = '-'
 for looked = 1, ${MOST}, 1000 do
   local pending = lastDelivered and call('XPENDING', stream, 'workers', from, '+', 1000) or {}
-  local keys, entries = {}, {}
+  local keys, entries, dense = {}, {}, {}
+  if #pending > 0 then                                      -- they mostly stand together: then one read brings them all
+    local some = call('XRANGE', stream, pending[1][1], pending[#pending][1], 'COUNT', 2000)
+    for i = 1, #some do dense[some[i][1]] = some[i] end
+  end
   for i = 1, #pending do
-    local entry = call('XRANGE', stream, pending[i][1], pending[i][1])[1]
+    local entry = dense[pending[i][1]] or call('XRANGE', stream, pending[i][1], pending[i][1])[1]
     if entry then
       keys[#keys + 1] = entry[2][2]
       entries[#keys] = entry[1]

@@ -26,7 +26,8 @@ const ASIDE = 7 * 86_400_000;
  *   more (invariant 20).
  * - A row that is due later has its key in the due set, and in the background exactly if it says so.
  * - A body whose row is gone is parked: whether it ran nobody knows, so it is not run again without being asked for.
- * - A key of another type in the place of one of ours is set aside, and what can be known of it is made anew (invariant 5).
+ * - A key of another type in the place of one of ours is set aside, and what can be known of it is made anew (invariant 5):
+ *   not rows and bodies, which are the only truth there is.
  * - The beginning of each pass forgets consumers that hold nothing, are not advertised and have been silent for long.
  * - How far it is is kept for all who sweep. A pass that repairs something goes on at once, else the next page has time.
  * - The first write is one that a full Redis allows.
@@ -92,11 +93,28 @@ export const sweep: Script<
   },
   /* lua */ `
 ${time}
+-- Before anything else meets it: what stands in the place of one of ours, and is of another type.
+local kinds = {
+  zset = { dueSet, dead, failed, workers },
+  hash = { calls, deferred, graves, automatic, strikes },
+  set = { background },
+  stream = { stream },
+}
+for kind, keys in pairs(kinds) do
+  for i = 1, #keys do
+    local is = call('TYPE', keys[i]).ok
+    if is ~= kind and is ~= 'none' then
+      call('RENAME', keys[i], keys[i] .. ':aside')
+      call('PEXPIRE', keys[i] .. ':aside', '${ASIDE}')
+    end
+  end
+end
+
 local memory = call('HGET', calls, '@sweep') or ''
 local cursor, bodyCursor, finding, notBefore = match(memory, '^(%d+)|(%d+)|(%d)|(%d+)$')
 if not cursor then cursor, bodyCursor, finding, notBefore = '0', '0', '0', 0 end
 local early = notBefore - now
-if early > 0 then return { 0, 0, early } end
+if early > 0 and early <= pause then return { 0, 0, early } end   -- longer: the clock was set back
 
 local watched = call('HGET', calls, '@watch')
 local repaired, retired, buried, stale = 0, 0, 0, {}
@@ -116,19 +134,10 @@ end
 local lastMs, lastSequence = match(lastDelivered, '^(%d+)%-(%d+)$')
 lastMs, lastSequence = tonumber(lastMs), tonumber(lastSequence)
 
--- 1. At the beginning of a pass: what is not ours, and who is gone.
+-- 1. At the beginning of a pass: who is gone, and strikes whose version was lost.
 if cursor == '0' then
-  local kinds = {
-    zset = { dueSet, dead, failed, workers }, hash = { deferred, graves, automatic, strikes }, set = { background },
-  }
-  for kind, keys in pairs(kinds) do
-    for i = 1, #keys do
-      local is = call('TYPE', keys[i]).ok
-      if is ~= kind and is ~= 'none' then
-        call('RENAME', keys[i], keys[i] .. ':aside')
-        call('PEXPIRE', keys[i] .. ':aside', '${ASIDE}')
-      end
-    end
+  if call('HEXISTS', calls, '@strikes') == 0 and call('HLEN', strikes) > 0 then
+    call('HSET', calls, '@strikes', 'swept at ' .. stamp)   -- so that everybody reads them anew (invariant 56)
   end
   local consumers = call('XINFO', 'CONSUMERS', stream, 'workers')
   for i = 1, #consumers do
@@ -218,7 +227,7 @@ for from = 1, #later, 2000 do
   for i = 1, #names do
     if not scores[i] then
       repaired = repaired + 1
-      local at = math.max(now, tonumber(match(later[from + i * 2 - 1], '^|%d+|%d+|(%d+)', 25)) or now)
+      local at = tonumber(match(later[from + i * 2 - 1], '^|%d+|%d+|(%d+)', 25)) or now
       call('ZADD', dueSet, string.format('%.0f', at), names[i])
       if not earliest or at < earliest then earliest = at end
     end

@@ -19,7 +19,7 @@ export const withdraw: Script<
   },
   /* lua */ `
 redis.call('DEL', workerPrefix .. consumer)
-redis.call('ZREM', workers, consumer)
+redis.pcall('ZREM', workers, consumer)
 return 1
 `,
 );

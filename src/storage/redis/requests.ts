@@ -1,0 +1,181 @@
+/**
+ * The verbs that callers ask one at a time and that travel together: schedule, cancel, load.
+ *
+ * @module
+ */
+
+import { randomId } from "../../base/ids.ts";
+import type { Call, Found, Scheduling, Storage, Target, Verdict, Waiting } from "../contract.ts";
+import { readFound, readVerdict, share } from "./answer.ts";
+import { MOST_BYTES } from "./limits.ts";
+import { encodeHead, expectId } from "./outcome.ts";
+import { cancel, type Cancelled } from "./scripts/cancel.ts";
+import { load, type Stored } from "./scripts/load.ts";
+import { type Answer, type Answered, schedule } from "./scripts/schedule.ts";
+import type { Site } from "./site.ts";
+import { Together } from "./together.ts";
+
+/** What one more call weighs besides its bytes, so that there are at most 400 in one script call. */
+const CALL_WEIGHT = Math.ceil(MOST_BYTES / 400);
+
+/** What one caller wants scheduled, and which version of the strikes it has looked at. */
+interface Scheduled {
+  readonly calls: readonly Call[];
+  readonly strikes?: string;
+}
+
+/** Puts what is asked for in the same turn of the event loop into one script call each. */
+export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
+  readonly #site: Site;
+  readonly #schedules: Together<Scheduled, readonly Answer[] | "outdated">;
+  readonly #cancels: Together<readonly Target[], readonly Cancelled[]>;
+  readonly #loads: Together<readonly string[], readonly Stored[]>;
+
+  constructor(site: Site) {
+    this.#site = site;
+    this.#schedules = new Together({
+      send: (groups, signal) => this.#sendCalls(groups, signal),
+      weigh: ({ calls }) => weighCalls(calls),
+      maxItems: 400,
+      maxWeight: MOST_BYTES,
+      lanes: 2,
+    });
+    this.#cancels = new Together({
+      send: (groups, signal) => this.#sendCancels(groups, signal),
+      weigh: (targets) => targets.length,
+      maxItems: 400,
+      maxWeight: 400,
+      lanes: 2,
+    });
+    this.#loads = new Together({
+      send: (groups, signal) => this.#sendLoads(groups, signal),
+      weigh: (keys) => keys.length,
+      maxItems: 200,
+      maxWeight: 200,
+      lanes: 2,
+    });
+  }
+
+  async schedule(
+    calls: readonly Call[],
+    { signal, strikes }: Scheduling = {},
+  ): Promise<readonly Verdict[]> {
+    if (calls.length === 0) return [];
+    for (const { generation } of calls) expectId(generation, "generation");
+    const answers = await this.#schedules.add({ calls, strikes }, signal);
+    if (answers === "outdated") return calls.map(() => ({ kind: "outdated" }));
+    return answers.map((answer, i) => readVerdict(calls[i].key, answer));
+  }
+
+  async cancel(
+    targets: readonly Target[],
+    { signal }: Waiting = {},
+  ): Promise<readonly Cancelled[]> {
+    return targets.length === 0 ? [] : await this.#cancels.add(targets, signal);
+  }
+
+  async load(
+    keys: readonly string[],
+    { signal, mark }: Waiting & { readonly mark?: string } = {},
+  ): Promise<readonly Found[]> {
+    if (mark !== undefined) expectId(mark, "mark");
+    else if (keys.length === 0) return [];
+    const stored = mark === undefined
+      ? await this.stored(keys, signal)
+      : await this.#load(keys, mark, signal);
+    return stored.map((one, i) => readFound(keys[i], one));
+  }
+
+  /** What is stored under each key, at most 200 of them, as the script tells it. */
+  stored(keys: readonly string[], signal?: AbortSignal): Promise<readonly Stored[]> {
+    return this.#loads.add(keys, signal);
+  }
+
+  /**
+   * Of callers who have looked at different strikes some have not looked at the newest: only those are sent whose version
+   * is the one that was heard of last. Whoever does not mind is never refused.
+   */
+  async #sendCalls(
+    requests: readonly Scheduled[],
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly Answer[] | "outdated")[]> {
+    const version = newestOf(requests, this.#site.strikes);
+    const isSent = ({ strikes }: Scheduled) => strikes === undefined || strikes === version;
+    const answers = new Map<Scheduled, readonly Answer[]>();
+    const send = async (some: readonly Scheduled[], strikes: string | undefined) => {
+      const groups = some.map(({ calls }) => calls);
+      const { answers: all, newer } = await this.#schedule(groups, strikes, signal);
+      if (newer === undefined) share(groups, all).forEach((one, i) => answers.set(some[i], one));
+      else this.#site.strikes = newer;
+    };
+    await send(requests.filter(isSent), version);
+    const free = requests.filter((one) => one.strikes === undefined && !answers.has(one));
+    if (free.length > 0) await send(free, undefined);
+    return requests.map((one) => answers.get(one) ?? "outdated");
+  }
+
+  #schedule(
+    groups: readonly (readonly Call[])[],
+    strikes: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<Answered> {
+    const { client, keys, shared } = this.#site;
+    const rest: string[] = [];
+    for (const calls of groups) {
+      for (const call of calls) rest.push(call.key, encodeHead(call), call.body);
+    }
+    const checks = { strikes: strikes ?? "", checked: strikes !== undefined };
+    return client.run(schedule.call(keys, { ...shared, ...checks }, rest), {
+      what: "schedule tasks",
+      unknown: "the tasks may exist",
+      failsWhenFull: true,
+      signal,
+    });
+  }
+
+  async #sendCancels(
+    groups: readonly (readonly Target[])[],
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly Cancelled[])[]> {
+    const { client, keys, shared } = this.#site;
+    const args = { ...shared, request: randomId() };
+    const rest = groups.flat().flatMap(({ key, generation = "" }) => [key, generation]);
+    const answers = await client.run(cancel.call(keys, args, rest), {
+      what: "cancel tasks",
+      unknown: "they may be cancelled",
+      signal,
+    });
+    return share(groups, answers);
+  }
+
+  async #sendLoads(
+    groups: readonly (readonly string[])[],
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly Stored[])[]> {
+    return share(groups, await this.#load(groups.flat(), "", signal));
+  }
+
+  #load(names: readonly string[], mark: string, signal?: AbortSignal): Promise<readonly Stored[]> {
+    const { client, keys } = this.#site;
+    const { recordPrefix, progressPrefix, events } = keys;
+    const args = { recordPrefix, progressPrefix, events, mark };
+    return client.run(load.call(keys, args, names), { what: "load tasks", signal });
+  }
+}
+
+/** The version that a batch is sent with; `undefined` when nobody minds. */
+function newestOf(requests: readonly Scheduled[], heard: string | undefined): string | undefined {
+  let newest: string | undefined;
+  for (const { strikes } of requests) {
+    if (strikes === undefined) continue;
+    if (strikes === heard) return heard;
+    newest = strikes;
+  }
+  return newest;
+}
+
+function weighCalls(calls: readonly Call[]): number {
+  let weight = 0;
+  for (const { key, body } of calls) weight += CALL_WEIGHT + key.length + body.length;
+  return weight;
+}

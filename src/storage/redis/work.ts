@@ -1,0 +1,190 @@
+/**
+ * The verbs of workers: claims, leases, settlements.
+ *
+ * @module
+ */
+
+import type { Clock, Millis } from "../../base/clock.ts";
+import { ProtocolError } from "../../base/errors.ts";
+import {
+  type Lease,
+  NEW,
+  type Promotion,
+  type Reclaim,
+  type ReclaimReply,
+  type Renewal,
+  type Report,
+  type Step,
+  type StepReply,
+  type Storage,
+  type Waiting,
+} from "../contract.ts";
+import { readClaims, readCommitted, readRenewal } from "./answer.ts";
+import { Lane, laneField, LANES, memoriesOf, reclaimField } from "./lane.ts";
+import { MOST_REQUESTS, MOST_TASKS } from "./limits.ts";
+import { encodeProgress, expectId, groupCommits, groupLeases, whole } from "./outcome.ts";
+import { promote } from "./scripts/promote.ts";
+import { reclaim } from "./scripts/reclaim.ts";
+import { renew } from "./scripts/renew.ts";
+import { report } from "./scripts/report.ts";
+import { retire } from "./scripts/retire.ts";
+import { step } from "./scripts/step.ts";
+import type { Site } from "./site.ts";
+import { Waiter } from "./wait.ts";
+
+type Verbs = "step" | "wait" | "reclaim" | "renew" | "promote" | "report" | "retire";
+
+/** What workers call, and what is remembered of them: their lanes, and whether a read of theirs broke off. */
+export class Work implements Pick<Storage, Verbs> {
+  readonly #site: Site;
+  readonly #waiter: Waiter;
+  readonly #lanes = new Map<string, Lane>();
+
+  constructor(site: Site, clock: Clock) {
+    this.#site = site;
+    this.#waiter = new Waiter(site.client, clock, site.keys.stream);
+  }
+
+  async step(request: Step, { signal }: Waiting = {}): Promise<StepReply> {
+    const { consumer, call, token, commits, from, maxDeliveries } = request;
+    expectId(token, "token");
+    const { client, keys, shared, recordTtl } = this.#site;
+    const field = laneField(consumer, expectLane(request.lane));
+    const lane = this.#lane(field);
+    const want = Math.min(MOST_TASKS, request.want);
+    const { rest, order } = groupCommits(commits, recordTtl);
+    const args = {
+      ...shared,
+      consumer,
+      lane: field,
+      number: call + 1, // a lane is opened with 0
+      token,
+      from,
+      want,
+      maxDeliveries,
+      ...lane.plan(commits.length),
+    };
+    const patience = { what: "take tasks", signal, unknown: "the step may have been taken" };
+    for (let opened = false;; opened = true) {
+      lane.epoch ||= await this.#open(args, patience);
+      const prepared = step.call(keys, { ...args, epoch: lane.epoch }, rest);
+      const brought = await client.run(prepared, patience);
+      if (brought !== "old") {
+        lane.learn(brought);
+        this.#site.strikes = brought.strikes;
+        return {
+          committed: readCommitted(brought.verdicts, order),
+          claims: readClaims(brought.claims),
+          more: want > 0 && brought.seen >= want,
+          cursor: from === NEW ? NEW : brought.cursor || from,
+          strikes: brought.strikes,
+        };
+      }
+      if (opened) {
+        throw new ProtocolError(`Cannot take step ${call}: its lane has already taken a later one`);
+      }
+      lane.epoch = ""; // somebody retired this consumer, or the data was lost
+    }
+  }
+
+  wait(
+    consumer: string,
+    want: number,
+    timeout: Millis,
+    { signal }: Waiting = {},
+  ): Promise<string | undefined> {
+    const most = Math.min(MOST_TASKS, Math.max(1, want));
+    return this.#waiter.wait({ consumer, want: most, timeout, signal });
+  }
+
+  async reclaim(request: Reclaim, { signal }: Waiting = {}): Promise<ReclaimReply> {
+    const { consumer, token, maxDeliveries } = request;
+    expectId(token, "token");
+    const { client, keys, shared } = this.#site;
+    const prepared = reclaim.call(keys, {
+      ...shared,
+      consumer,
+      memory: reclaimField(consumer),
+      token,
+      lease: `${whole(request.lease)}`,
+      cursor: request.cursor || "0-0",
+      want: `${Math.min(MOST_TASKS, Math.max(1, request.want))}`,
+      maxDeliveries,
+    });
+    const reclaimed = await client.run(prepared, { what: "reclaim tasks", signal });
+    this.#site.strikes = reclaimed.strikes;
+    return { ...reclaimed, claims: readClaims(reclaimed.claims) };
+  }
+
+  async renew(
+    consumer: string,
+    leases: readonly Lease[],
+    { signal }: Waiting = {},
+  ): Promise<readonly Renewal[]> {
+    const { client, keys } = this.#site;
+    const renewals: Renewal[] = [];
+    for (let from = 0; from < leases.length; from += MOST_TASKS) {
+      const some = leases.slice(from, from + MOST_TASKS);
+      const { rest, order } = groupLeases(some);
+      const prepared = renew.call(keys, { consumer }, rest);
+      const letters = await client.run(prepared, { what: "renew leases", signal });
+      for (let n = 0; n < order.length; n++) renewals[from + order[n]] = readRenewal(letters[n]);
+    }
+    return renewals;
+  }
+
+  async promote(limit: number, { signal }: Waiting = {}): Promise<Promotion> {
+    const { client, keys } = this.#site;
+    const { events } = keys;
+    const prepared = promote.call(keys, { events, limit: Math.min(MOST_TASKS, limit) });
+    return await client.run(prepared, { what: "promote tasks", signal });
+  }
+
+  async report(reports: readonly Report[], { signal }: Waiting = {}): Promise<void> {
+    const { client, keys } = this.#site;
+    const { progressPrefix, events } = keys;
+    for (let from = 0; from < reports.length; from += MOST_REQUESTS) {
+      const rest = reports.slice(from, from + MOST_REQUESTS).flatMap(({ key, token, progress }) => {
+        return [key, token, ...encodeProgress(progress)];
+      });
+      const prepared = report.call(keys, { progressPrefix, events }, rest);
+      await client.run(prepared, { what: "report progress", failsWhenFull: true, signal });
+    }
+  }
+
+  async retire(consumer: string, { signal }: Waiting = {}): Promise<boolean> {
+    const { client, keys } = this.#site;
+    const { workerPrefix } = keys;
+    const memories = memoriesOf(consumer);
+    const prepared = retire.call(keys, { consumer, workerPrefix }, memories);
+    const gone = await client.run(prepared, { what: "retire a consumer", signal });
+    if (gone) {
+      for (const field of memories) this.#lanes.delete(field);
+      this.#waiter.forget(consumer);
+    }
+    return gone;
+  }
+
+  /** Creates a lane, or joins it; tells its epoch. */
+  async #open(
+    args: Omit<Parameters<typeof step.call>[1], "epoch">,
+    patience: { readonly what: string; readonly signal?: AbortSignal },
+  ): Promise<string> {
+    const { client, keys } = this.#site;
+    const opening = step.call(keys, { ...args, number: 0, epoch: "", want: 0 });
+    const opened = await client.run(opening, patience);
+    if (opened === "old") throw new ProtocolError("Cannot open a lane: it was refused");
+    return opened.epoch;
+  }
+
+  #lane(field: string): Lane {
+    let lane = this.#lanes.get(field);
+    if (!lane) this.#lanes.set(field, lane = new Lane());
+    return lane;
+  }
+}
+
+function expectLane(lane: number): number {
+  if (Number.isInteger(lane) && lane >= 0 && lane < LANES) return lane;
+  throw new RangeError(`Cannot use lane ${lane}: there are lanes 0 to ${LANES - 1}`);
+}

@@ -1,0 +1,174 @@
+/**
+ * Options of a worker and of its runs, and what they mean.
+ *
+ * @module
+ */
+
+import { hostname } from "node:os";
+import { pid } from "node:process";
+import type { Millis } from "../base/clock.ts";
+import { type DurationLike, toMillis } from "../base/duration.ts";
+import { type OptionNames, refuseUnknownOptions, wholeNumber } from "../base/options.ts";
+import type { Execution } from "../docket/execution.ts";
+
+/** Options of a {@linkcode Worker}. */
+export interface WorkerOptions {
+  /**
+   * A label for people; several workers may share one.
+   *
+   * @default host and process id, such as "web-1#4711"
+   */
+  readonly name?: string;
+  /**
+   * How many tasks run at once.
+   *
+   * @default 10
+   */
+  readonly concurrency?: number;
+  /**
+   * The lease: how long after a worker's death its tasks are given to others. It is renewed while a task runs, so it need
+   * not exceed the longest task. Give all workers of a docket the same: each judges the leases of the others by its own.
+   *
+   * @default 30 seconds
+   */
+  readonly redeliveryTimeout?: DurationLike;
+  /**
+   * The longest pause before a call that failed is tried again; pauses grow up to it, with jitter.
+   *
+   * @default 5 seconds
+   */
+  readonly reconnectionDelay?: DurationLike;
+  /**
+   * How long one blocking read lasts at most.
+   *
+   * @default 1 second
+   */
+  readonly minimumCheckInterval?: DurationLike;
+  /**
+   * Tasks that are due within this of each other are queued together.
+   *
+   * @default 2 milliseconds
+   */
+  readonly schedulingResolution?: DurationLike;
+  /**
+   * A task that was handed out so often without ever being settled is parked as dead.
+   *
+   * @default 5
+   */
+  readonly maxDeliveries?: number;
+  /**
+   * How long running tasks may go on when the worker stops. Then their signals abort, and what is not finished is given
+   * back, nothing charged.
+   *
+   * @default 25 seconds
+   */
+  readonly gracePeriod?: DurationLike;
+  /**
+   * Whether this worker keeps automatic tasks going: see `Perpetual`.
+   *
+   * @default true
+   */
+  readonly scheduleAutomaticTasks?: boolean;
+  /**
+   * Executions of tasks that no worker knows wait for one that does, and are dead after this.
+   *
+   * @default 24 hours
+   */
+  readonly unknownTaskTtl?: DurationLike;
+  /** Runs executions of tasks that are not registered here, instead of leaving them to others. */
+  readonly fallback?: (execution: Execution) => unknown;
+  /**
+   * Called with whatever makes a task fail, whether or not it will be tried again. It is not waited for, and what it
+   * throws itself is only logged.
+   */
+  readonly onError?: (error: unknown, execution: Execution) => unknown;
+}
+
+/** Options of {@linkcode Worker.runForever} and {@linkcode Worker.runUntilFinished}. */
+export interface RunOptions {
+  /** Drains the worker: running tasks finish, nothing new is claimed, and the promise resolves. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of a worker once they are checked. */
+export interface Settings extends Pick<WorkerOptions, "fallback" | "onError"> {
+  readonly name: string;
+  readonly concurrency: number;
+  readonly maxDeliveries: number;
+  /** How long a claim counts that nobody renews. */
+  readonly lease: Millis;
+  readonly reconnectionDelay: Millis;
+  readonly minimumCheckInterval: Millis;
+  readonly schedulingResolution: Millis;
+  readonly gracePeriod: Millis;
+  readonly unknownTaskTtl: Millis;
+  readonly scheduleAutomaticTasks: boolean;
+}
+
+const OPTIONS: OptionNames<WorkerOptions> = {
+  name: true,
+  concurrency: true,
+  redeliveryTimeout: true,
+  reconnectionDelay: true,
+  minimumCheckInterval: true,
+  schedulingResolution: true,
+  maxDeliveries: true,
+  gracePeriod: true,
+  scheduleAutomaticTasks: true,
+  unknownTaskTtl: true,
+  fallback: true,
+  onError: true,
+};
+
+/**
+ * Checks the options of a {@linkcode Worker}.
+ *
+ * @throws {RangeError} When an option is out of range.
+ * @throws {TypeError} When an option is of the wrong kind.
+ */
+export function toSettings(options: WorkerOptions): Settings {
+  refuseUnknownOptions("a Worker", options, OPTIONS);
+  return {
+    name: validateName(options.name ?? defaultName()),
+    concurrency: wholeNumber("concurrency", options.concurrency ?? 10),
+    maxDeliveries: wholeNumber("maxDeliveries", options.maxDeliveries ?? 5),
+    lease: atLeast("redeliveryTimeout", options.redeliveryTimeout ?? 30_000, 10),
+    reconnectionDelay: atLeast("reconnectionDelay", options.reconnectionDelay ?? 5_000, 1),
+    minimumCheckInterval: atLeast("minimumCheckInterval", options.minimumCheckInterval ?? 1_000, 1),
+    schedulingResolution: toMillis("schedulingResolution", options.schedulingResolution ?? 2),
+    gracePeriod: toMillis("gracePeriod", options.gracePeriod ?? 25_000),
+    unknownTaskTtl: toMillis("unknownTaskTtl", options.unknownTaskTtl ?? { hours: 24 }),
+    scheduleAutomaticTasks: options.scheduleAutomaticTasks ?? true,
+    fallback: validateHook("fallback", options.fallback),
+    onError: validateHook("onError", options.onError),
+  };
+}
+
+function defaultName(): string {
+  try {
+    return `${hostname()}#${pid}`;
+  } catch {
+    return `worker#${pid}`; // without the permission to ask for the host's name
+  }
+}
+
+function validateName(name: string): string {
+  // deno-lint-ignore no-control-regex -- a name is shown in terminals and stored between bars
+  if (typeof name === "string" && /^[^\x00-\x1f\x7f|~]{1,128}$/.test(name)) return name;
+  throw new TypeError(
+    `Cannot use ${
+      JSON.stringify(name)
+    } as a worker's name: give 1 to 128 characters without "|", "~" and controls`,
+  );
+}
+
+function atLeast(option: string, value: DurationLike, least: Millis): Millis {
+  const millis = toMillis(option, value);
+  if (millis >= least) return millis;
+  throw new RangeError(`Cannot use ${millis} ms for "${option}": it must be at least ${least} ms`);
+}
+
+function validateHook<Hook>(option: string, hook: Hook): Hook {
+  if (hook === undefined || typeof hook === "function") return hook;
+  throw new TypeError(`Cannot use this for "${option}": it must be a function`);
+}
