@@ -18,6 +18,7 @@ const reclaim = patch("src/storage/redis/scripts/reclaim.ts");
 const renew = patch("src/storage/redis/scripts/renew.ts");
 const schedule = patch("src/storage/redis/scripts/schedule.ts");
 const step = patch("src/storage/redis/scripts/step.ts");
+const common = patch("src/storage/redis/scripts/_common.ts");
 const outcome = patch("src/storage/redis/outcome.ts");
 const clear = patch("src/storage/redis/scripts/clear.ts");
 const report = patch("src/storage/redis/scripts/report.ts");
@@ -198,10 +199,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "replaced entry left behind",
     memory: memory("this.#tasks.leave(task); // what waited", "// what waited"),
-    redis: schedule(
-      "call('XACK', stream, 'workers', entry)\n          call('XDEL', stream, entry)",
-      "call('XACK', stream, 'workers', entry)",
-    ),
+    redis: common("      call('XDEL', stream, entry)\n", ""),
   },
   {
     name: "replaced body kept",
@@ -297,7 +295,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "a repeated strike is a new version",
     memory: rules("if (this.#rules.has(rule) === struck) return false;", ""),
-    redis: strike("if (before and true or false) == struck then return 0 end", ""),
+    redis: strike("if (call('HEXISTS', strikes, rule) == 1) == struck then return 0 end", ""),
   },
   {
     name: "seed over a chain that was stopped",

@@ -416,12 +416,7 @@ export class Docket implements AsyncDisposable {
   ): Scheduler<readonly unknown[], unknown> {
     const { producer } = this.#internals;
     const plan = producer.plan(mode, task, options);
-    const { signal } = options;
-    const schedule = async (...args: readonly unknown[]) => {
-      signal?.throwIfAborted();
-      this.#internals.closed.throwIfAborted();
-      return await producer.schedule(plan(args), signal);
-    };
+    const schedule = (...args: readonly unknown[]) => producer.add(plan, args, options.signal);
     return Object.assign(schedule, { then: forgotten });
   }
 }

@@ -246,17 +246,8 @@ export class Execution<Result = unknown> {
     switch (answer.kind) {
       case "gone":
         throw this.#expired();
-      case "exists": {
-        const { live } = answer;
-        const found = { live };
-        return new Execution({
-          docket,
-          key,
-          generation: live.generation,
-          disposition: "exists",
-          found,
-        });
-      }
+      case "exists":
+        return existing(docket, answer.live);
       case "scheduled": {
         const [found] = await storage.load([key], { signal });
         return new Execution({ docket, key, generation: as, disposition: "scheduled", found });
@@ -420,6 +411,12 @@ export class Execution<Result = unknown> {
       this.#body = undefined; // malformed: a worker parks it, and says why (invariant 39)
     }
   }
+}
+
+/** The handle of the task that is live under a key, for whoever wanted another one there. */
+export function existing<Result>(docket: Docket, live: LiveTask): Execution<Result> {
+  const { key, generation } = live;
+  return new Execution({ docket, key, generation, disposition: "exists", found: { live } });
 }
 
 function quote(text: string): string {

@@ -11,7 +11,7 @@ import { encodeMessage } from "../base/message.ts";
 import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Call, Verdict } from "../storage/contract.ts";
 import type { Docket } from "./docket.ts";
-import { Execution } from "./execution.ts";
+import { Execution, existing } from "./execution.ts";
 import type { Internals } from "./internals.ts";
 import { type AddOptions, type CallOptions, toDue, validateKey } from "./options.ts";
 import type { Plan } from "./planned_call.ts";
@@ -67,9 +67,23 @@ export class Producer {
     return encodeMessage(task, encoded, codec, ttl);
   }
 
-  /** Schedules one call. */
-  async schedule(plan: Plan, signal?: AbortSignal): Promise<Execution> {
-    const [execution] = await this.scheduleAll([plan], signal);
+  /** Schedules one call: in one go, unless something is struck. */
+  async add(
+    plan: (args: readonly unknown[]) => Plan,
+    args: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<Execution> {
+    signal?.throwIfAborted();
+    const { storage, book, closed } = this.#internals;
+    closed.throwIfAborted();
+    const planned = plan(args);
+    const { key, mode, due, body } = planned;
+    const call: Call = { key, generation: randomId(), mode, due, body };
+    if (book.version !== undefined && book.strikes.empty) {
+      const [verdict] = await storage.schedule([call], { signal, strikes: book.version });
+      if (verdict.kind !== "outdated") return this.#handle(planned, call, verdict);
+    }
+    const [execution] = await this.#send([planned], [call], signal);
     return execution;
   }
 
@@ -77,19 +91,24 @@ export class Producer {
   async scheduleAll(plans: readonly Plan[], signal?: AbortSignal): Promise<Execution[]> {
     signal?.throwIfAborted();
     this.#internals.closed.throwIfAborted();
-    if (plans.length <= MOST) return await this.#send(plans, signal);
     const parts: Promise<Execution[]>[] = [];
     for (let from = 0; from < plans.length; from += MOST) {
-      parts.push(this.#send(plans.slice(from, from + MOST), signal));
+      const some = plans.slice(from, from + MOST);
+      const calls = some.map(({ key, mode, due, body }): Call => {
+        return { key, generation: randomId(), mode, due, body };
+      });
+      parts.push(this.#send(some, calls, signal));
     }
     return (await Promise.all(parts)).flat();
   }
 
-  async #send(plans: readonly Plan[], signal: AbortSignal | undefined): Promise<Execution[]> {
+  /** Until it has looked at the strikes that there are. Calls sent again have their old ids: nothing is scheduled twice. */
+  async #send(
+    plans: readonly Plan[],
+    calls: readonly Call[],
+    signal: AbortSignal | undefined,
+  ): Promise<Execution[]> {
     const { storage, book } = this.#internals;
-    const calls = plans.map(({ key, mode, due, body }): Call => {
-      return { key, generation: randomId(), mode, due, body };
-    });
     if (book.version === undefined) await book.refresh(signal);
     let looked: string | undefined;
     for (;;) {
@@ -105,7 +124,7 @@ export class Producer {
         ? await storage.schedule(open, { signal, strikes: version })
         : [];
       if (verdicts.some(({ kind }) => kind === "outdated")) {
-        await book.refresh(signal); // and once more, under the same ids: nothing is scheduled twice
+        await book.refresh(signal);
         continue;
       }
       let next = 0;
@@ -125,29 +144,19 @@ export class Producer {
   #handle(plan: Plan, { generation }: Call, verdict: Verdict | true): Execution {
     const { key, task, args, due } = plan;
     const docket = this.#docket;
+    if (verdict !== true && verdict.kind === "exists") return existing(docket, verdict.live);
     const now = this.#internals.clock.now();
     const when = due === undefined ? now : "at" in due ? due.at : now + due.after;
-    const scheduled = { task, args, when };
     if (verdict === true) {
-      const ended = { generation, state: "cancelled", endedAt: now, text: "", reason: "struck" };
       return new Execution({
         docket,
         key,
         generation,
         disposition: "struck",
-        scheduled: { ...scheduled, state: "cancelled" },
-        found: { ended: ended as typeof ended & { state: "cancelled"; reason: "struck" } },
-      });
-    }
-    if (verdict.kind === "exists") {
-      const { live } = verdict;
-      const found = { live };
-      return new Execution({
-        docket,
-        key,
-        generation: live.generation,
-        disposition: "exists",
-        found,
+        scheduled: { task, args, when, state: "cancelled" },
+        found: {
+          ended: { generation, state: "cancelled", endedAt: now, text: "", reason: "struck" },
+        },
       });
     }
     const state = verdict.kind === "deferred" ? "waiting" : when > now ? "scheduled" : "queued";
@@ -157,7 +166,7 @@ export class Producer {
       key,
       generation,
       disposition,
-      scheduled: { ...scheduled, state },
+      scheduled: { task, args, when, state },
     });
   }
 

@@ -27,13 +27,21 @@ export interface Case {
   readonly run: Run;
   readonly message?: Message;
   readonly definition?: Definition;
-  readonly args?: readonly unknown[];
+  args?: readonly unknown[];
   /** What was opened for it. */
-  readonly resources?: Resources;
+  resources?: Resources;
   /** Whether the handler was called. */
-  readonly began?: boolean;
+  began?: boolean;
+}
+
+/** What a {@linkcode Clerk} needs. */
+export interface ClerkOptions {
+  readonly internals: Internals;
+  /** The worker's name. */
+  readonly worker: string;
+  readonly bounds: Bounds;
   /** Hears of failures that show only when the end is written down. */
-  readonly refused?: (error: unknown) => void;
+  readonly refused: (what: Case, error: unknown) => void;
 }
 
 /** An end, as it is recorded. */
@@ -46,11 +54,13 @@ export class Clerk {
   readonly #internals: Internals;
   readonly #worker: string;
   readonly #bounds: Bounds;
+  readonly #refused: ClerkOptions["refused"];
 
-  constructor(internals: Internals, worker: string, bounds: Bounds) {
+  constructor({ internals, worker, bounds, refused }: ClerkOptions) {
     this.#internals = internals;
     this.#worker = worker;
     this.#bounds = bounds;
+    this.#refused = refused;
   }
 
   /** The handler returned. When its result cannot be carried, it failed. */
@@ -60,7 +70,7 @@ export class Clerk {
       try {
         value = this.#internals.codec.encode(result, "result");
       } catch (error) {
-        what.refused?.(error);
+        this.#refused(what, error);
         return this.failed(what, error); // its work is done: trying again would do it twice
       }
     }
@@ -143,10 +153,12 @@ export class Clerk {
         body = this.#internals.producer.encode(definition.name, chain.args, message?.ttl);
       }
     } catch (error) {
-      // What it gave its successor cannot be carried: that is its own failure. The chain goes on as it was.
-      const { resources: _, ...rest } = what;
-      what.refused?.(error);
-      return this.failed(rest, error);
+      // What it gave its successor cannot be carried: that is its own failure, unless it has failed already. The chain
+      // goes on as it was.
+      if (ended.state !== "failed") {
+        this.#refused(what, error);
+        return this.failed({ ...what, resources: undefined }, error);
+      }
     }
     return { kind: "succeeded", ...ended, ttl, generation: randomId(), due: chain.due, body };
   }

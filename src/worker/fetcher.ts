@@ -131,8 +131,7 @@ export class Fetcher {
   }
 
   /** What finishes meanwhile is settled all the same: only what was claimed waits. */
-  async #heedFirst({ strikes, claims }: StepReply): Promise<void> {
-    if (strikes === this.#options.book.version || claims.length === 0) return;
+  async #heedFirst(strikes: string): Promise<void> {
     this.#heeding++;
     this.#pump();
     await this.heed(strikes);
@@ -141,16 +140,17 @@ export class Fetcher {
 
   /** Nothing that was claimed runs before it was looked at in the light of what is struck (invariant 56). */
   async heed(strikes: string): Promise<void> {
-    const { book, clock, end } = this.#options;
-    while (strikes !== book.version && !end.aborted) {
+    const { book, clock } = this.#options;
+    const { signal } = this.#stopWaiting; // who drains gives back what was claimed, and needs to know nothing
+    while (strikes !== book.version && !signal.aborted) {
       try {
-        return await book.refresh(end); // to what there is now: newer ones are as good
+        return await book.refresh(signal); // to what there is now: newer ones are as good
       } catch (error) {
-        if (end.aborted) return;
+        if (signal.aborted) return;
         log.warn("Cannot look what is struck: {reason}; trying again", {
           reason: messageOf(error),
         });
-        await sleep(clock, this.#backoff.next(), end);
+        await sleep(clock, this.#backoff.next(), signal);
       }
     }
   }
@@ -296,7 +296,9 @@ export class Fetcher {
     lane.busy = false;
     if (reply) {
       this.#settler.confirm(commits, reply.committed);
-      await this.#heedFirst(reply);
+      if (reply.claims.length > 0 && reply.strikes !== this.#options.book.version) {
+        await this.#heedFirst(reply.strikes);
+      }
     }
     this.#wanted -= want;
     if (from !== NEW) this.#readingOwn = false;

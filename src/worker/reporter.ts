@@ -56,9 +56,12 @@ export class Reporter {
   async finish(run: Run): Promise<void> {
     if (this.#changed.has(run)) this.#send();
     if (this.#sending === 0) return;
+    const { clock, end } = this.#options;
     const done = new AbortController();
-    await Promise.race([this.#sent, sleep(this.#options.clock, PATIENCE, done.signal)]);
+    const deafen = onAbort(end, () => done.abort()); // its run was given up
+    await Promise.race([this.#sent, sleep(clock, PATIENCE, done.signal)]);
     done.abort();
+    deafen();
   }
 
   #plan(): void {

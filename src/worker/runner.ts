@@ -25,6 +25,9 @@ import { UnknownTasks } from "./unknown_tasks.ts";
 /** How long an abandoned handler may still clean up before its slot is free again. */
 const CLEAN_UP: Millis = 1_000;
 
+/** What a worker may not run any more is left alone for so long. */
+const TURNED_AWAY: Millis = 1_000;
+
 const log = getLogger(["docket", "worker"]);
 
 /** How the handler ended. */
@@ -62,7 +65,12 @@ export class Runner {
     this.#clock = this.#internals.clock;
     this.#running = running;
     this.#settler = settler;
-    this.#clerk = new Clerk(this.#internals, worker.name, bounds);
+    this.#clerk = new Clerk({
+      internals: this.#internals,
+      worker: worker.name,
+      bounds,
+      refused: (what, error) => this.#tell(what, error),
+    });
     this.#unknown = new UnknownTasks(this.#clock);
   }
 
@@ -119,22 +127,20 @@ export class Runner {
     const definition = this.#internals.registry.get(message.task) ?? this.#fallback(message.task);
     if (!definition) return this.#hold({ run, message });
     this.#unknown.forget(message.task);
-    const known = { run, message, definition };
-    if (this.#options.bounds.isReached(run.claim.key)) return this.#clerk.cancelled(known);
-    let args: readonly unknown[];
+    const what: Known = { run, message, definition, args: [], began: false };
+    if (this.#options.bounds.isReached(run.claim.key)) return this.#turnAway(what);
     try {
-      args = decodeArgs(message, this.#internals.codec);
+      what.args = decodeArgs(message, this.#internals.codec);
     } catch (error) {
-      this.#tell(known, error);
-      return this.#clerk.illegible(known, error); // another attempt could not read them either (39)
+      this.#tell(what, error);
+      return this.#clerk.illegible(what, error); // another attempt could not read them either (39)
     }
-    const whole = { ...known, args, refused: (error: unknown) => this.#tell(known, error) };
-    if (this.#isStruck(whole)) return this.#clerk.struck(whole);
-    return definition.bare ? await this.#runBare(whole) : await this.#runWithin(whole);
+    if (this.#isStruck(what)) return this.#clerk.struck(what);
+    return definition.bare ? await this.#runBare(what) : await this.#runWithin(what);
   }
 
   /** Parameter names are known here, so all strikes count (invariant 57). */
-  #isStruck({ definition, args }: Whole): boolean {
+  #isStruck({ definition, args }: Known): boolean {
     const { strikes } = this.#internals.book;
     if (strikes.empty) return false;
     return strikes.find(definition.name, definition.parameters, args) !== undefined;
@@ -157,6 +163,12 @@ export class Runner {
     };
   }
 
+  /** Here it has run as often as it may. An automatic chain is left to others, who may go on with it. */
+  #turnAway(what: Known): Settlement {
+    if (!what.definition.seed()) return this.#clerk.cancelled(what);
+    return { kind: "released", due: { after: TURNED_AWAY }, held: true };
+  }
+
   /** Another worker may know it, or a later version of this one: it waits, and is charged nothing. */
   #hold(what: { readonly run: Run; readonly message: Message }): Settlement {
     const { startedAt, heldSince = startedAt } = what.run.claim;
@@ -165,8 +177,9 @@ export class Runner {
     return { kind: "released", due: { after }, held: true };
   }
 
-  async #runBare(what: Whole): Promise<Settlement> {
+  async #runBare(what: Known): Promise<Settlement> {
     const { run, definition, args } = what;
+    what.began = true;
     let outcome: Outcome;
     try {
       const context = new RunContext(run, definition, args, this.#options);
@@ -174,22 +187,22 @@ export class Runner {
     } catch (error) {
       outcome = { kind: "threw", error };
     }
-    return this.#decide({ ...what, began: true }, outcome);
+    return this.#decide(what, outcome);
   }
 
   /** Opens what the task declares, calls it, and closes in reverse, before anything is settled. */
-  async #runWithin(what: Whole): Promise<Settlement> {
+  async #runWithin(what: Known): Promise<Settlement> {
     const { run, definition, args } = what;
     const resources = new Resources({
       clock: this.#clock,
       contextWith: (values) => new RunContext(run, definition, args, this.#options, values),
       abandon: (reason) => run.abandon(reason),
     });
-    let began = false;
+    what.resources = resources;
     const handled = (async (): Promise<Outcome> => {
       try {
         const context = await resources.openAll(definition.dependencies);
-        began = true;
+        what.began = true;
         return { kind: "returned", value: await definition.call(context, args) };
       } catch (error) {
         return { kind: "threw", error };
@@ -207,8 +220,7 @@ export class Runner {
       await this.#letCleanUp(closed);
       return outcome;
     });
-    const end = await Promise.race([closed, unclosed]);
-    return this.#decide({ ...what, resources, began }, end);
+    return this.#decide(what, await Promise.race([closed, unclosed]));
   }
 
   /** What closing throws fails the execution, unless it has failed already; never rejects. */
@@ -231,7 +243,7 @@ export class Runner {
     done.abort();
   }
 
-  #decide(what: Whole, outcome: Outcome): Settlement {
+  #decide(what: Known, outcome: Outcome): Settlement {
     if (outcome.kind === "returned") {
       return this.#clerk.completed(what, outcome.value);
     }
@@ -257,9 +269,9 @@ export class Runner {
   }
 
   /** Whoever wants to hear of failures; what they throw is theirs. */
-  #tell({ run, definition }: Case & { readonly definition: Definition }, error: unknown): void {
+  #tell({ run, definition }: Case, error: unknown): void {
     const { onError } = this.#options;
-    if (!onError) return;
+    if (!onError || !definition) return;
     const complain = (thrown: unknown) => {
       log.error("onError failed: {reason}", { reason: messageOf(thrown), error: thrown });
     };
@@ -289,9 +301,9 @@ export class Runner {
   }
 }
 
-/** A run that came as far as its handler. */
-interface Whole extends Case {
+/** A run whose task is known. */
+interface Known extends Case {
   readonly message: Message;
   readonly definition: Definition;
-  readonly args: readonly unknown[];
+  args: readonly unknown[];
 }

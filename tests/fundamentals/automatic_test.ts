@@ -116,6 +116,34 @@ onEveryStorage("An automatic task", (test) => {
     await stage.eventually(() => runs === 1);
   });
 
+  // 49: also where its worker has just begun to look what there is
+  test("starts when it is registered in the very turn in which its worker starts", async (stage) => {
+    const docket = await stage.connect();
+    let runs = 0;
+    const tick = task("tick", { perpetual: new Perpetual(SELDOM) }, (): void => void runs++);
+
+    stage.start(docket);
+    docket.register(tick);
+
+    await stage.eventually(() => runs === 1);
+  });
+
+  test("starts when it is added under another key in the very turn in which its worker starts", async (stage) => {
+    const docket = await stage.connect();
+    const seen: string[] = [];
+    const tick = task(
+      "tick",
+      { perpetual: new Perpetual(SELDOM) },
+      ({ key }): void => void seen.push(key),
+    );
+
+    stage.start(docket);
+    await docket.add(tick, { key: "mine", delay: "1h" })();
+
+    await stage.eventually(() => seen.length === 1);
+    deepEqual(seen, ["tick"]);
+  });
+
   test("is one chain beside others", async (stage) => {
     const { docket } = await attend(stage);
     const seen = new Set<string>();
@@ -333,6 +361,24 @@ onEveryStorage("An automatic task", (test) => {
     equal(runs, 2);
   });
 
+  // 48: nothing is there to cancel, and yet somebody wants no more of it
+  test("stays dead when it was cancelled after it was cleared away", async (stage) => {
+    const { docket, looked } = await attend(stage);
+    let runs = 0;
+    docket.register(task("tick", { perpetual: new Perpetual(SELDOM) }, (): void => void runs++));
+    const worker = stage.start(docket);
+    await rests(stage, docket);
+    await stage.soon(worker.close());
+    equal(await docket.clear(), 1);
+
+    equal(await docket.cancel("tick"), "none");
+    stage.start(docket);
+    await looked();
+
+    deepEqual((await docket.snapshot()).counts, NOTHING);
+    equal(runs, 1);
+  });
+
   test("is brought back to life by an add, and heals again from then on", async (stage) => {
     const { docket, looked } = await attend(stage);
     let runs = 0;
@@ -441,6 +487,25 @@ onEveryStorage("An automatic task", (test) => {
     deepEqual(seen, ["other", "tick"]);
   });
 
+  // 56: an idle worker claims nothing that could tell it; nor does it look after leases before long
+  test("is seeded by an idle worker once somebody else has restored it", async (stage) => {
+    const storage = await stage.open();
+    const docket = await stage.connect({ heartbeatInterval: 10 });
+    const operator = await stage.connect();
+    let runs = 0;
+    docket.register(task("tick", { perpetual: new Perpetual(SELDOM) }, (): void => void runs++));
+    await operator.strike({ task: "tick" });
+    stage.start(docket, { redeliveryTimeout: "1000h" });
+    await stage.eventually(async () => (await docket.workers()).length === 1);
+    await stage.advance(50); // it has looked, and rests
+    const before = await storage.count();
+
+    await operator.restore({ task: "tick" });
+
+    await stage.eventually(() => runs === 1);
+    equal(before, 0);
+  });
+
   test("is refused where it is declared when it takes arguments", () => {
     const perpetual = new Perpetual({ automatic: true });
 
@@ -488,6 +553,26 @@ onMemory("An automatic task", (test) => {
     await stage.advance(10_000);
 
     deepEqual(starts, [0, 2_000]);
+  });
+
+  test("comes within two heartbeats after it was restored", async (stage) => {
+    const docket = await stage.connect();
+    const operator = await stage.connect();
+    const starts: number[] = [];
+    const perpetual = new Perpetual(SELDOM);
+    docket.register(
+      task("tick", { perpetual }, (): void => void starts.push(stage.clock.now())),
+    );
+    await operator.strike({ task: "tick" });
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    await stage.advance(601_000);
+
+    await operator.restore({ task: "tick" });
+    const restored = stage.clock.now();
+    await stage.advance(10_000);
+
+    equal(starts.length, 1);
+    ok(starts[0] - restored <= 4_000, `${starts[0] - restored}`);
   });
 
   test("is left to others by a worker that is told so, for ever", async (stage) => {

@@ -291,6 +291,38 @@ onRedis("Redis data that nobody of us wrote", (test) => {
     });
   });
 
+  // 6: all or nothing
+  test('in the place of "due" has cancel and clear refused, and then nothing is written', async (stage) => {
+    const docket = await stage.connect();
+    const name = (key: string) => `{${stage.name}}:${key}`;
+    function good(): string {
+      return "alive";
+    }
+    await docket.add(good, { key: "scheduled", delay: "1h" })();
+    await docket.add(good, { key: "queued" })();
+    await withRedis(stage, async (redis) => {
+      const photograph = async () => {
+        const keys = (await redis.keys(name("*"))).sort();
+        return await Promise.all(
+          keys.map(async (key) => [key, (await redis.dumpBuffer(key))?.toString("hex")]),
+        );
+      };
+      await redis.rename(name("due"), name("kept"));
+      await redis.set(name("due"), "of another type");
+      const before = await photograph();
+
+      await rejects(docket.cancel("scheduled"), /WRONGTYPE/);
+      await rejects(docket.cancel("queued"), /WRONGTYPE/);
+      await rejects(docket.clear(), /WRONGTYPE/);
+      const after = await photograph();
+      await redis.rename(name("kept"), name("due"));
+
+      deepEqual(after, before);
+      equal(await docket.cancel("scheduled"), "cancelled");
+      equal(await docket.clear(), 1);
+    });
+  });
+
   // 5: what is there for people to look at stops no worker
   for (const name of ["strikes", "workers"]) {
     test(`in the place of "${name}" keeps no task from running`, async (stage) => {

@@ -17,6 +17,7 @@ import {
   Depends,
   type Execution,
   NonRetryableError,
+  Perpetual,
   Retry,
   SerializationError,
   task,
@@ -131,6 +132,46 @@ onEveryStorage("A worker's onError", (test) => {
 
     equal((await failureOf(execution)).name, "SerializationError");
     deepEqual(errors.map((error) => (error as Error).name), ["SerializationError"]);
+  });
+
+  test("hears of next arguments that cannot be carried", async (stage) => {
+    const docket = await stage.connect();
+    const { onError, errors, executions } = new Listener();
+    const tick = task(
+      "tick",
+      { perpetual: new Perpetual<[value: unknown]>({ every: "1h" }) },
+      ({ perpetual }, _value: unknown): string => {
+        perpetual.perpetuate(() => {});
+        return "done";
+      },
+    );
+    const execution = await docket.add(tick, { key: "tick" })("old");
+
+    await stage.finish(docket, { onError });
+
+    equal((await failureOf(execution)).name, "SerializationError");
+    deepEqual(errors.map((error) => (error as Error).constructor), [SerializationError]);
+    deepEqual(executions.map(({ key, args }) => [key, args]), [["tick", ["old"]]]);
+  });
+
+  test("hears what a task throws itself, and not of its next arguments as well", async (stage) => {
+    const docket = await stage.connect();
+    const { onError, errors } = new Listener();
+    const whoops = new Error("whoops");
+    const tick = task(
+      "tick",
+      { perpetual: new Perpetual<[value: unknown]>({ every: "1h" }) },
+      ({ perpetual }, _value: unknown): void => {
+        perpetual.perpetuate(() => {});
+        throw whoops;
+      },
+    );
+    await docket.add(tick, { key: "tick" })("old");
+
+    await stage.finish(docket, { onError });
+
+    equal(errors.length, 1);
+    equal(errors[0], whoops);
   });
 
   test("hears of what is not to be tried again once", async (stage) => {

@@ -164,6 +164,29 @@ onEveryStorage("Perpetual", (test) => {
     });
   }
 
+  // 47: its own failure matters more
+  test("fails with its own error a run that throws after next arguments that cannot be carried", async (stage) => {
+    const docket = await stage.connect();
+    const note = task(
+      "note",
+      { perpetual: new Perpetual<[argument: unknown]>({ every: "1h" }) },
+      ({ perpetual }, _argument: unknown): void => {
+        perpetual.perpetuate(() => {});
+        throw new RangeError("whoops");
+      },
+    );
+    const execution = await docket.add(note, { key: "note" })("old");
+    stage.start(docket);
+
+    await stage.soon(execution.result().catch(() => {}));
+
+    const { name, message } = await failureOf(execution);
+    deepEqual([name, message], ["RangeError", "whoops"]);
+    const next = (await docket.execution("note"))!;
+    deepEqual([next.state, next.args], ["scheduled", ["old"]]);
+    deepEqual((await docket.snapshot()).counts, { ...NOTHING, scheduled: 1 });
+  });
+
   // 47: whatever goes wrong around the body
   test("goes on after a timeout", async (stage) => {
     const docket = await stage.connect();
@@ -547,6 +570,32 @@ onMemory("Perpetual", (test) => {
     equal(logged.filter(({ level }) => level === "error").length, 10);
     deepEqual((await docket.snapshot()).counts, { ...NOTHING, scheduled: 1 });
   });
+
+  for (const order of ["before", "after"] as const) {
+    test(`comes once a second at most while a dependency ${order} it cannot be opened`, async (stage) => {
+      const docket = await stage.connect();
+      const opened: number[] = [];
+      const begin = stage.clock.now();
+      let runs = 0;
+      const connection = new Depends((): never => {
+        opened.push(stage.clock.now() - begin);
+        throw new Error("refused");
+      });
+      const perpetual = new Perpetual();
+      const dependencies = order === "before"
+        ? { connection, perpetual }
+        : { perpetual, connection };
+      const tick = task("tick", dependencies, (): void => void runs++);
+      await docket.add(tick, { key: "tick" })();
+
+      stage.start(docket);
+      await stage.advance(3_500);
+
+      deepEqual(opened, [0, 1_000, 2_000, 3_000]);
+      equal(runs, 0);
+      deepEqual((await docket.snapshot()).counts, { ...NOTHING, scheduled: 1 });
+    });
+  }
 
   // 50, 77
   test("leaves no timer behind with each run", async (stage) => {

@@ -623,7 +623,7 @@ onMemory("TaskContext.progress", (test) => {
       await gate.passed;
     });
     await docket.add(hold)();
-    const worker = stage.worker(docket, { gracePeriod: 1_000 });
+    const worker = stage.worker(docket, { gracePeriod: 1_050 }); // it ends between two reports
     const running = worker.runForever();
     await stage.advance(10);
     let closed = false;
@@ -639,6 +639,37 @@ onMemory("TaskContext.progress", (test) => {
     equal(closed, true);
     equal(left, 0);
   });
+
+  // 77: also where the last report was on its way when the worker gave up
+  for (const ends of ["before", "after"] as const) {
+    test(`leaves no timer behind when a report gets no answer and the run ends ${ends} its worker`, async (stage) => {
+      const storage = await stage.open();
+      const report = () => new Promise<void>(() => {});
+      const docket = await stage.connect({ storage: altered(storage, { report }) });
+      const gate = gateOf(stage);
+      const hold = task("hold", async ({ progress }): Promise<void> => {
+        progress.increment();
+        await gate.passed;
+        progress.increment();
+      });
+      await docket.add(hold)();
+      const worker = stage.worker(docket, { gracePeriod: 0 });
+      const running = worker.runForever();
+      await stage.advance(10);
+      const closing = worker.close();
+
+      await stage.advance(900);
+      if (ends === "before") gate.open();
+      await stage.soon(closing);
+      await running;
+      const left = stage.clock.pending;
+      gate.open();
+      await stage.clock.settle();
+
+      equal(left, 0);
+      equal(stage.clock.pending, 0);
+    });
+  }
 });
 
 onOwnRedis("TaskContext.progress", (test) => {

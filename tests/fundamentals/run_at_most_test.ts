@@ -11,7 +11,7 @@ import {
   strictEqual as equal,
 } from "node:assert/strict";
 import { Perpetual, Retry, task } from "../../mod.ts";
-import { altered, onEveryStorage, onMemory } from "../_harness.ts";
+import { aborted, altered, onEveryStorage, onMemory } from "../_harness.ts";
 
 /** A docket without anything on it. */
 const NOTHING = { scheduled: 0, queued: 0, running: 0, waiting: 0, dead: 0 };
@@ -55,6 +55,64 @@ onEveryStorage("Worker.runAtMost()", (test) => {
     deepEqual(counts, NOTHING);
     equal(runs, 5);
   });
+
+  // 48, 49: only a person stops what is to be there always
+  for (const waits of ["a retry", "a replacement"] as const) {
+    test(`leaves an automatic chain to another worker that has ${waits} of it waiting`, async (stage) => {
+      const storage = await stage.open();
+      const seen: string[] = [];
+      let looks = 0;
+      // It has had its run, and from then on looks at what others do.
+      const bounded = await stage.connect({
+        storage: altered(storage, {
+          step: (step, options) =>
+            storage.step(seen.length > 0 ? { ...step, want: 0 } : step, options),
+          wait: async (...call) => {
+            if (seen.length === 0) return await storage.wait(...call);
+            await aborted(call[3]!.signal!);
+            return undefined;
+          },
+          remaining: (options) => {
+            looks++;
+            return storage.remaining(options);
+          },
+        }),
+      });
+      const other = await stage.connect({ heartbeatInterval: 10 });
+      const tick = task(
+        "tick",
+        {
+          perpetual: new Perpetual({ every: "1h", automatic: true }),
+          retry: new Retry({ attempts: 2, delay: "1h" }),
+        },
+        ({ worker, attempt }): void => {
+          seen.push(`${worker.name} ${attempt}`);
+          if (worker.name === "other" && seen.length === 2) throw new Error("whoops");
+        },
+      );
+      bounded.register(tick);
+      other.register(tick);
+      await other.add("nobody knows", { key: "busy", delay: "1h" })(); // so that it is not over yet
+      const worker = stage.worker(bounded, { name: "bounded", concurrency: 1 });
+      void worker.runAtMost({ tick: 1 });
+      await stage.eventually(() => seen.length === 1);
+      const second = stage.start(other, { name: "other" });
+      await stage.eventually(async () => (await other.execution("tick"))?.attempt === 2);
+      if (waits === "a replacement") await other.replace(tick, { key: "tick", delay: "1h" })();
+      const { generation } = (await storage.load(["tick"]))[0].live!;
+
+      const from = looks;
+      await stage.eventually(() => looks >= from + 3);
+      const [{ live }] = await storage.load(["tick"]);
+      await stage.soon(worker.close());
+      await other.clear();
+      await stage.eventually(() => seen.length === 3);
+      await stage.soon(second.close());
+
+      deepEqual([live?.generation, live?.state], [generation, "scheduled"]);
+      deepEqual(seen, ["bounded 1", "other 1", "other 1"]);
+    });
+  }
 
   // 44: retries come first
   test("counts runs, and not attempts", async (stage) => {

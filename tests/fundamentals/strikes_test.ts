@@ -536,6 +536,54 @@ onEveryStorage("A strike", (test) => {
     ok(failures < 0);
   });
 
+  // 35, 56: only what was claimed waits for that; what has run is not run again
+  test("holds up nothing that finishes while it cannot be looked at", async (stage) => {
+    const storage = await stage.open();
+    let away = false;
+    let failures = 0;
+    const strikes: Storage["strikes"] = (options) => {
+      if (!away) return storage.strikes(options);
+      failures++;
+      return Promise.reject(new ConnectionError("Cannot reach it"));
+    };
+    const consumer = await stage.connect({ storage: altered(storage, { strikes }) });
+    const producer = await stage.connect();
+    const runs: string[] = [];
+    const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
+    stage.afterwards(() => gates.forEach(({ resolve }) => resolve()));
+    const hold = task("hold", async (_context, n: number): Promise<number> => {
+      runs.push(`hold ${n}`);
+      await gates[n].promise;
+      return n;
+    });
+    function note(customerId: number): void {
+      runs.push(`note ${customerId}`);
+    }
+    consumer.register([hold, note]);
+    const held: Execution<number>[] = [];
+    for (const n of gates.keys()) held.push(await producer.add<typeof hold>("hold")(n));
+    stage.start(consumer, { concurrency: 8, redeliveryTimeout: 200, reconnectionDelay: 5 });
+    await stage.eventually(() => runs.length === gates.length);
+
+    away = true;
+    await producer.strike({ task: "note", parameter: "customerId", value: 1 });
+    const struck = await producer.add<typeof note>("note")(1);
+    const other = await producer.add<typeof note>("note")(2);
+    await stage.eventually(() => failures > 0);
+    for (const [n, { resolve }] of gates.entries()) {
+      resolve();
+      equal(await stage.soon(held[n].result()), n);
+    }
+    await stage.advance(300); // longer than any lease
+    const before = [...runs];
+    away = false;
+    await stage.soon(other.result());
+    await stage.soon(rejects(struck.result(), { reason: "struck" }));
+
+    deepEqual(before, ["hold 0", "hold 1", "hold 2", "hold 3"]);
+    deepEqual(runs, [...before, "note 2"]);
+  });
+
   // 57: what was taken over from the dead is looked at as well
   test("skips what a dead worker left behind", async (stage) => {
     const storage = await stage.open();
@@ -649,6 +697,21 @@ onEveryStorage("A strike on a parameter that nobody has", (test) => {
     await docket.strike({ parameter: "customerId", value: 1 });
     await docket.strike({ task: "nobody" }); // no parameter, nothing to misspell
 
+    deepEqual(warnings(), []);
+  });
+
+  // The strike itself is made, whatever can be told of it
+  test("is not warned about when nobody can tell which workers there are", async (stage) => {
+    const storage = await stage.open();
+    const workers: Storage["workers"] = () =>
+      Promise.reject(new ConnectionError("Cannot reach it"));
+    const docket = await stage.connect({ storage: altered(storage, { workers }) });
+
+    equal(await docket.strike({ task: "nobody", parameter: "customerId", value: 1 }), true);
+
+    deepEqual(await docket.strikes(), [
+      { task: "nobody", parameter: "customerId", operator: "==", value: 1 },
+    ]);
     deepEqual(warnings(), []);
   });
 
@@ -788,6 +851,47 @@ onEveryStorage("Ten thousand strikes that were restored", (test) => {
   });
 });
 
+// 37, 56: what is remembered of calls is no truth, and may get lost
+onRedis("Strikes whose version was deleted", (test) => {
+  test("are heeded by new docket handles, by old ones and by new workers", async (stage) => {
+    const redis = new Redis(stage.url, { protocol: 2 });
+    stage.afterwards(() => redis.disconnect());
+    const operator = await stage.connect();
+    const old = await stage.connect();
+    await operator.strike({ task: "remind", parameter: "customerId", value: 1 });
+    await acquaint(old);
+
+    await redis.del(`{${stage.name}}:calls`);
+    const fresh = await stage.connect();
+    for (const docket of [fresh, old, operator]) {
+      await assertStruck(await docket.add(remind)(1));
+    }
+    const producer = await stage.connect(); // has no tasks, and so knows no parameters
+    const struck = await producer.add<typeof remind>("remind")(1);
+    const other = await producer.add<typeof remind>("remind")(2);
+    const consumer = await stage.connect({ tasks: [remind] });
+    stage.start(consumer);
+
+    equal(await stage.soon(other.result()), "2: hello");
+    await stage.soon(rejects(struck.result(), { reason: "struck" }));
+  });
+
+  test("are heeded by who looked before the first of them, once the docket was swept", async (stage) => {
+    const redis = new Redis(stage.url, { protocol: 2 });
+    stage.afterwards(() => redis.disconnect());
+    const storage = await stage.open();
+    const old = await stage.connect();
+    await acquaint(old);
+    const operator = await stage.connect();
+    await operator.strike({ task: "remind" });
+
+    await redis.del(`{${stage.name}}:calls`);
+    await storage.sweep({ limit: 100, pause: 0, silence: 60_000 });
+
+    await assertStruck(await old.add(remind)(1));
+  });
+});
+
 // 57: compacted
 onRedis("Ten thousand strikes that were restored", (test) => {
   /** Every key of the docket, with its fields and bytes. */
@@ -805,7 +909,7 @@ onRedis("Ten thousand strikes that were restored", (test) => {
     const redis = new Redis(stage.url, { protocol: 2 });
     stage.afterwards(() => redis.disconnect());
     const operator = await stage.connect({ tasks: [remind] });
-    await strikeAndRestore(operator, 1);
+    await strikeAndRestore(operator, 50); // the last requests are remembered, and no more of them
     const before = await measure(redis, stage.name);
 
     await strikeAndRestore(operator, 10_000);

@@ -155,8 +155,8 @@ export class Model {
     return seeds.map(({ key, generation, body, due }) => {
       const task = this.#tasks.get(key);
       if (this.#recognise({ key, generation })) return "seeded";
-      const known = this.#automatic.has(key);
-      if (task && (!task.cancelled || !known)) this.#automatic.set(key, true);
+      if (task && !task.cancelled) this.#automatic.set(key, true);
+      else if (task && !this.#automatic.has(key)) this.#automatic.set(key, false);
       if (task) return "live";
       if (this.#dead.has(key)) return "parked";
       if (this.#automatic.get(key) === false) return "stopped";

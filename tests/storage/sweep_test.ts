@@ -288,6 +288,141 @@ test("Storage.sweep() forgets what a dead consumer left in the docket's memory",
   deepEqual(await redis.hkeys(key("calls")), ["@sweep"]);
 });
 
+// 5, 17: also in the middle of a pass, where the pages behind it have been looked at already
+for (const name of ["due", "background"]) {
+  test(`Storage.sweep() sets aside at once what stands in the place of "${name}"`, async (scene, {
+    redis,
+    key,
+  }) => {
+    const calls = Array.from({ length: 800 }, (_, i) => {
+      return scene.call(`${i}`, { due: { after: 50 } });
+    });
+    const { worker, claim } = await scene.running("chain");
+    await worker.settle(claim, succeeded({ due: { after: 50 } }));
+    await scene.storage.schedule(calls);
+    const page = { limit: 100, pause: 0, silence: LONG };
+    await scene.storage.sweep(page);
+    const before = await progressOf({ redis, key });
+    await redis.set(key(name), "of another type");
+
+    await scene.storage.sweep(page);
+    const after = await progressOf({ redis, key });
+    const aside = await redis.get(key(`${name}:aside`));
+    await passes(scene, { redis, key }, 2);
+    const hidden = await redis.smembers(key("background"));
+    await scene.advance(60);
+    let promoted = 0;
+    for (let some = 1; some > 0; promoted += some) {
+      ({ promoted: some } = await scene.storage.promote(1_000));
+    }
+
+    ok(before > 0n && after > 0n, `${before}, ${after}`); // both amid a pass
+    equal(aside, "of another type");
+    deepEqual(hidden, ["chain"]);
+    equal(promoted, calls.length + 1);
+    equal((await scene.worker().claim(2_000)).length, calls.length + 1);
+    ok(await redis.pttl(key(`${name}:aside`)) > 0);
+  });
+}
+
+// 5
+test("Storage.sweep() makes a new stream where another key stands in its place", async (scene, {
+  redis,
+  key,
+}) => {
+  const { worker, claim } = await scene.running("running");
+  await scene.add("queued");
+  await redis.set(key("stream"), "of another type");
+
+  equal((await pass(scene)).repaired, 2);
+
+  equal(await worker.settle(claim, completed()), false); // 20
+  deepEqual(keysOf(await scene.worker().claim()).toSorted(), ["queued", "running"]);
+  equal(await redis.get(key("stream:aside")), "of another type");
+});
+
+// 5, 37
+test("Storage.sweep() forgets all calls where another key stands in their place", async (scene, {
+  redis,
+  key,
+}) => {
+  await scene.storage.strike("rule", true, randomId());
+  const { worker, claim } = await scene.running("running");
+  await scene.add("queued");
+  await redis.set(key("calls"), "of another type");
+
+  await pass(scene);
+
+  equal(await worker.settle(claim, completed()), true);
+  deepEqual(keysOf(await worker.claim()), ["queued"]);
+  const { version, rules } = await scene.storage.strikes();
+  deepEqual([version === "", rules], [false, ["rule"]]); // 56
+  equal(await redis.get(key("calls:aside")), "of another type");
+});
+
+// 5
+test(
+  "Storage.sweep() lets strike again where another key stands in the place of the strikes",
+  async (scene, {
+    redis,
+    key,
+  }) => {
+    await scene.storage.strike("lost", true, randomId());
+    await redis.set(key("strikes"), "of another type");
+    await scene.add("a");
+
+    await pass(scene);
+
+    deepEqual((await scene.storage.strikes()).rules, []);
+    equal(await scene.storage.strike("new", true, randomId()), true);
+    deepEqual((await scene.storage.strikes()).rules, ["new"]);
+    deepEqual(keysOf(await scene.worker().claim()), ["a"]);
+    equal(await redis.get(key("strikes:aside")), "of another type");
+  },
+);
+
+// 56: whoever has looked before the first strike is told of it again
+test("Storage.sweep() gives strikes a version again that have lost theirs", async (scene, {
+  redis,
+  key,
+}) => {
+  await scene.storage.strike("rule", true, randomId());
+  await redis.del(key("calls"));
+
+  await pass(scene);
+
+  const { version, rules } = await scene.storage.strikes();
+  deepEqual(rules, ["rule"]);
+  const verdicts = await scene.storage.schedule([scene.call("a")], { strikes: "" });
+  deepEqual(verdicts, [{ kind: "outdated" }]);
+  deepEqual(await scene.storage.schedule([scene.call("a")], { strikes: version }), [
+    { kind: "scheduled" },
+  ]);
+  await pass(scene);
+  equal((await scene.storage.strikes()).version, version); // and keeps it
+});
+
+// 37, 79
+test("Storage.sweep() goes on when the server's clock was set back", async (scene, {
+  redis,
+  key,
+}) => {
+  await scene.add("a");
+  const page = { limit: 10, pause: LONG, silence: LONG };
+  await scene.storage.sweep(page);
+  await redis.del(key("stream"));
+  const { repaired: early, next } = await scene.storage.sweep(page);
+  const memory = await redis.hget(key("calls"), "@sweep");
+  await redis.hset(key("calls"), "@sweep", memory!.replace(/\d+$/, `${Date.now() + 10 * LONG}`));
+
+  const { repaired } = await scene.storage.sweep(page);
+
+  equal(early, 0);
+  ok(next > 0 && next <= LONG, `${next}`);
+  equal(repaired, 1);
+  deepEqual(keysOf(await scene.worker().claim()), ["a"]);
+});
+
 const KEYS = ["running", "held", "background", "scheduled", "set aside", "queued"];
 
 interface Played {
@@ -340,6 +475,20 @@ async function expectOnce(
 /** A whole pass. */
 async function pass(scene: Scene): Promise<Swept> {
   return await scene.storage.sweep({ limit: 1_000, pause: 0, silence: LONG });
+}
+
+/** Where the sweep of rows is: 0 between two passes. */
+async function progressOf({ redis, key }: Stranger): Promise<bigint> {
+  const memory = await redis.hget(key("calls"), "@sweep");
+  return BigInt(memory!.split("|")[0]);
+}
+
+/** So many passes come to their end, page by page. */
+async function passes(scene: Scene, stranger: Stranger, count: number): Promise<void> {
+  for (let done = 0; done < count;) {
+    await scene.storage.sweep({ limit: 100, pause: 0, silence: LONG });
+    if (await progressOf(stranger) === 0n) done++;
+  }
 }
 
 /** Somebody else on the same Redis, who means no harm. */

@@ -21,6 +21,10 @@ class ScriptedStorage {
   readonly steps: { readonly step: Step; readonly answer: (reply: StepReply) => void }[] = [];
   readonly waits: { readonly answer: (from: string | undefined) => void }[] = [];
 
+  strikes(): ReturnType<Storage["strikes"]> {
+    return Promise.resolve({ version: "", rules: [] });
+  }
+
   step(step: Step): Promise<StepReply> {
     return new Promise((answer) => this.steps.push({ step, answer }));
   }

@@ -100,6 +100,13 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
     signal?: AbortSignal,
   ): Promise<readonly (readonly Answer[] | "outdated")[]> {
     const version = newestOf(requests, this.#site.strikes);
+    if (requests.every(({ strikes }) => strikes === version)) { // nearly always
+      const groups = requests.map(({ calls }) => calls);
+      const { answers, newer } = await this.#schedule(groups, version, signal);
+      if (newer === undefined) return share(groups, answers);
+      this.#site.strikes = newer;
+      return requests.map(() => "outdated");
+    }
     const isSent = ({ strikes }: Scheduled) => strikes === undefined || strikes === version;
     const answers = new Map<Scheduled, readonly Answer[]>();
     const send = async (some: readonly Scheduled[], strikes: string | undefined) => {

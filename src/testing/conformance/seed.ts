@@ -141,6 +141,29 @@ export function seedTests(test: Test): void {
     equal((await scene.seed("a")).seeding, "stopped"); // the key is remembered from the first seed on
   });
 
+  for (const settlement of [completed(), failed(), succeeded()]) {
+    test(`Storage.cancel() stops a chain that is seeded first while its run is about to be ${settlement.kind}`, async (scene) => {
+      const { worker, claim } = await scene.running("a");
+      deepEqual(await scene.cancel("a"), ["requested"]);
+
+      equal((await scene.seed("a")).seeding, "live"); // its body has not ended yet
+      await worker.settle(claim, settlement);
+
+      equal((await scene.seed("a")).seeding, "stopped"); // invariant 48
+      equal((await scene.find("a")).live, undefined);
+    });
+  }
+
+  test("Storage.cancel() stops a chain that was cleared away and is about to be seeded", async (scene) => {
+    await scene.seed("a");
+    equal((await scene.storage.clear(randomId(), "")).cleared, 1);
+
+    deepEqual(await scene.cancel("a"), ["none"]);
+
+    equal((await scene.seed("a")).seeding, "stopped"); // invariant 48
+    equal((await scene.find("a")).live, undefined);
+  });
+
   for (const kind of ["completed", "failed"] as const) {
     test(`Storage.step() stops a chain whose run ${kind} and says so`, async (scene) => {
       await scene.seed("a");

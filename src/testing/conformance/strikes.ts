@@ -59,6 +59,21 @@ export function strikeTests(test: Test): void {
     deepEqual(await scene.storage.strikes(), { version: second, rules: [] });
   });
 
+  for (const struck of [true, false]) {
+    const [what, opposite] = struck ? ["strike", "restore"] : ["restore", "strike"];
+    test(`Storage.strike() recognises a ${what} that is sent again after somebody else's ${opposite}`, async (scene) => {
+      const other = await scene.another();
+      const [request, version] = [randomId(), randomId()];
+      if (!struck) await scene.storage.strike("a", true, randomId());
+      equal(await scene.storage.strike("a", struck, request), true); // the answer was lost
+      equal(await other.strike("a", !struck, version), true);
+
+      equal(await scene.storage.strike("a", struck, request), true); // invariants 27, 57
+
+      deepEqual(await other.strikes(), { version, rules: struck ? [] : ["a"] });
+    });
+  }
+
   test("Storage.schedule() refuses who has not looked at the newest strikes", async (scene) => {
     await scene.running("running");
     const live = await scene.add("live");

@@ -24,6 +24,7 @@ export const strikes: Script<"calls" | "strikes", Record<never, never>, Struck> 
     },
   },
   /* lua */ `
-return { redis.call('HGET', calls, '@strikes') or '', redis.call('HKEYS', strikes) }
+local rules = redis.pcall('HKEYS', strikes)                 -- of another type: then there are none (invariant 5)
+return { redis.call('HGET', calls, '@strikes') or '', rules.err and {} or rules }
 `,
 );

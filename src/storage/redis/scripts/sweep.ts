@@ -100,10 +100,12 @@ local kinds = {
   set = { background },
   stream = { stream },
 }
+local aside = false
 for kind, keys in pairs(kinds) do
   for i = 1, #keys do
     local is = call('TYPE', keys[i]).ok
     if is ~= kind and is ~= 'none' then
+      aside = aside or keys[i]
       call('RENAME', keys[i], keys[i] .. ':aside')
       call('PEXPIRE', keys[i] .. ':aside', '${ASIDE}')
     end
@@ -113,6 +115,14 @@ end
 local memory = call('HGET', calls, '@sweep') or ''
 local cursor, bodyCursor, finding, notBefore = match(memory, '^(%d+)|(%d+)|(%d)|(%d+)$')
 if not cursor then cursor, bodyCursor, finding, notBefore = '0', '0', '0', 0 end
+-- Strikes whose version was lost, or that are gone: everybody is to read them anew (invariant 56).
+local unversioned = call('HEXISTS', calls, '@strikes') == 0 and call('HLEN', strikes) > 0
+if unversioned or aside == strikes then
+  ${allowWhenFull}
+  call('HSET', calls, '@strikes', 'swept at ' .. stamp)
+end
+if aside then cursor, bodyCursor, finding, notBefore = '0', '0', '1', 0 end   -- all of it, at once
+
 local early = notBefore - now
 if early > 0 and early <= pause then return { 0, 0, early } end   -- longer: the clock was set back
 
@@ -134,11 +144,8 @@ end
 local lastMs, lastSequence = match(lastDelivered, '^(%d+)%-(%d+)$')
 lastMs, lastSequence = tonumber(lastMs), tonumber(lastSequence)
 
--- 1. At the beginning of a pass: who is gone, and strikes whose version was lost.
+-- 1. At the beginning of a pass: who is gone.
 if cursor == '0' then
-  if call('HEXISTS', calls, '@strikes') == 0 and call('HLEN', strikes) > 0 then
-    call('HSET', calls, '@strikes', 'swept at ' .. stamp)   -- so that everybody reads them anew (invariant 56)
-  end
   local consumers = call('XINFO', 'CONSUMERS', stream, 'workers')
   for i = 1, #consumers do
     local info = {}
