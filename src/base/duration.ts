@@ -144,14 +144,22 @@ function readText(option: string, text: string): Millis {
       ? SHORT[unit.toLowerCase()]
       : undefined;
     if (!match || factor === undefined) {
-      throw new RangeError(`Cannot use ${quote(text)} for "${option}": it is not a duration`);
+      throw new RangeError(
+        `Cannot use ${
+          quote(text)
+        } for "${option}": it is not a duration, such as 90_000, "90s", "1h30m", "PT5M" or { minutes: 5 }`,
+      );
     }
     total += Number(match[1]) * factor;
     parts++;
     rest = rest.slice(match[0].length);
   }
   if (parts === 0 || text.endsWith("T")) {
-    throw new RangeError(`Cannot use ${quote(text)} for "${option}": it is not a duration`);
+    throw new RangeError(
+      `Cannot use ${
+        quote(text)
+      } for "${option}": it is not a duration, such as 90_000, "90s", "1h30m", "PT5M" or { minutes: 5 }`,
+    );
   }
   return total;
 }

@@ -12,7 +12,8 @@ import { Dependency, type RunEnd, type Succession, type supplies } from "./depen
 /** Options of {@linkcode Perpetual}. */
 export interface PerpetualOptions {
   /**
-   * How long from the start of one run to the start of the next; when a run takes longer, the next comes at once.
+   * How long from the start of one run, or of its last attempt, to the start of the next; when it takes longer, the next
+   * comes at once.
    *
    * @default 0
    */
@@ -20,7 +21,8 @@ export interface PerpetualOptions {
   /**
    * Whether workers keep it going by themselves, under the task's name as key: it is scheduled when a worker starts, and
    * again whenever its chain is severed, for as long as workers live. Such a task takes no required arguments. A chain
-   * that was cancelled stays so until somebody adds it again; one that is parked as dead is left alone.
+   * that was cancelled stays so until somebody adds it again under that key, which is its usual one; one that is parked as
+   * dead is left alone.
    *
    * @default false
    */

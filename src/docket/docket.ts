@@ -294,7 +294,7 @@ export class Docket implements AsyncDisposable {
    * what is scheduled or queued ends `cancelled` with reason `"struck"` when its time comes. A strike skips a run, not a
    * chain: the next run of a perpetual task is scheduled.
    *
-   * True when this was not struck yet. A strike on a parameter that no live worker knows is kept, and a warning is logged.
+   * True when this was not struck yet. A strike on a task or parameter that no live worker knows is kept, and a warning is logged.
    *
    * @throws {TypeError} For a strike that could never match: neither task nor parameter, an unknown operator, no value.
    * @throws {RangeError} For a range whose end is before its beginning.

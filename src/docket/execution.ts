@@ -207,6 +207,7 @@ export class Execution<Result = unknown> {
    * @throws {ConnectionError} When the storage does not answer.
    */
   async refresh(): Promise<this> {
+    if (this.disposition === "struck") return this; // nothing was written: that is all there is
     const [found] = await this.#internals.storage.load([this.key]);
     if (!this.#apply(found)) throw this.#expired();
     return this;

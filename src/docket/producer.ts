@@ -41,15 +41,19 @@ export class Producer {
     task: AnyFunction | string,
     options: AddOptions,
   ): (args: readonly unknown[]) => Plan {
-    const name = typeof task === "string" ? task : this.#internals.registry.add(task).name;
+    const { registry } = this.#internals;
+    const definition = typeof task === "string" ? registry.get(task) : registry.add(task);
+    const name = typeof task === "string" ? task : definition!.name;
     if (name === "") throw new TypeError('Cannot add a task without a name: give one, not ""');
     refuseUnknownOptions(`${verb}()`, options, verb === "call" ? CALL_OPTIONS : ADD_OPTIONS);
     const due = toDue(options);
     const ttl = options.ttl === undefined ? undefined : Math.ceil(toMillis("ttl", options.ttl));
     const mode = verb === "replace" ? verb : "add";
     if (options.key !== undefined) validateKey(options.key);
+    // An automatic task is there once: another key would be another chain, which nobody could name.
+    const usual = options.key ?? (definition?.seed() ? name : undefined);
     return (args) => {
-      const key = options.key ?? timeOrderedId();
+      const key = usual ?? timeOrderedId();
       return { mode, task: name, key, args, due, body: this.encode(name, args, ttl) };
     };
   }

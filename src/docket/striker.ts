@@ -50,7 +50,7 @@ export class Striker {
       );
     }
     const changed = await this.#storage.strike(rule, struck, randomId());
-    if (struck && named.parameter !== undefined) await this.#warnUnknown(named);
+    if (struck) await this.#warnUnknown(named);
     return changed;
   }
 
@@ -60,11 +60,13 @@ export class Striker {
     return new Strikes(rules, (message, properties) => log.warn(message, properties)).list();
   }
 
-  /** A strike on a parameter that nobody has is a misspelt one, nearly always. */
-  async #warnUnknown({ task, parameter = "" }: Strike): Promise<void> {
+  /** A strike on a task or a parameter that nobody has is a misspelt one, mostly. */
+  async #warnUnknown({ task, parameter }: Strike): Promise<void> {
     const known = this.#registry.parameters();
+    let anybody = false;
     try {
       for (const { tasks } of await listWorkers(this.#storage)) {
+        anybody = true;
         known.push(...Object.entries(tasks));
       }
     } catch {
@@ -73,10 +75,13 @@ export class Striker {
     // What there is a name for may be a path into an argument.
     const isKnown = known.some(([name, parameters]) =>
       (task === undefined || task === name) &&
-      parameters.some((one) => parameter === one || parameter.startsWith(`${one}.`))
+      (parameter === undefined ||
+        parameters.some((one) => parameter === one || parameter.startsWith(`${one}.`)))
     );
-    if (isKnown) return;
-    log.warn("No live worker knows a parameter {parameter} of {task}: the strike has no effect", {
+    if (isKnown || (parameter === undefined && !anybody)) return; // whole tasks are often struck before workers start
+    const kept = "it is misspelt, or its workers are yet to come; the strike is kept";
+    if (parameter === undefined) return log.warn(`No live worker knows {task}: ${kept}`, { task });
+    log.warn(`No live worker knows a parameter {parameter} of {task}: ${kept}`, {
       parameter,
       task: task ?? "any task",
     });

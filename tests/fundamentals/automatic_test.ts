@@ -105,6 +105,22 @@ onEveryStorage("An automatic task", (test) => {
     equal((await docket.execution("tick"))!.task, "tick");
   });
 
+  test("has its name as key also when it is added without one", async (stage) => {
+    const { docket } = await attend(stage);
+    const tick = task("tick", { perpetual: new Perpetual(SELDOM) }, (): void => {});
+
+    const first = await docket.add(tick)();
+    const again = await docket.add("tick")();
+    const [planned] = await docket.addAll([docket.call(tick)()]);
+
+    deepEqual([first, again, planned].map(({ key }) => key), ["tick", "tick", "tick"]);
+    deepEqual([first, again, planned].map(({ disposition }) => disposition), [
+      "scheduled",
+      "exists",
+      "exists",
+    ]);
+  });
+
   test("starts although its worker runs already when it is registered", async (stage) => {
     const { docket } = await attend(stage);
     let runs = 0;

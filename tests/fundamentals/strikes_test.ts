@@ -728,6 +728,23 @@ onEveryStorage("A strike on a parameter that nobody has", (test) => {
   });
 });
 
+onEveryStorage("A strike on a task that nobody has", (test) => {
+  test("is kept, and is warned about where workers could tell", async (stage) => {
+    const consumer = await stage.connect({ tasks: [remind] });
+    const operator = await stage.connect();
+    await operator.strike({ task: "yet to come" }); // nobody can tell
+    deepEqual(warnings(), []);
+    stage.start(consumer);
+    await stage.eventually(async () => (await consumer.workers()).length === 1);
+
+    await operator.strike({ task: "remind" });
+    await operator.strike({ task: "remidn" });
+
+    equal(warnings().length, 1);
+    equal((await operator.strikes()).length, 3);
+  });
+});
+
 onEveryStorage("A strike that could never match", (test) => {
   const bad: readonly (readonly [string, unknown, typeof TypeError | typeof RangeError])[] = [
     ["nothing", undefined, TypeError],
