@@ -4,9 +4,11 @@
  * @module
  */
 
-import { PayloadTooLargeError } from "../base/errors.ts";
+import { sleep } from "../base/clock.ts";
+import { ConnectionError, PayloadTooLargeError } from "../base/errors.ts";
 import { toMillis } from "../base/duration.ts";
 import { randomId, timeOrderedId } from "../base/ids.ts";
+import { Backoff } from "../base/loop.ts";
 import { encodeMessage } from "../base/message.ts";
 import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Call, Verdict } from "../storage/contract.ts";
@@ -95,15 +97,30 @@ export class Producer {
   async scheduleAll(plans: readonly Plan[], signal?: AbortSignal): Promise<Execution[]> {
     signal?.throwIfAborted();
     this.#internals.closed.throwIfAborted();
-    const parts: Promise<Execution[]>[] = [];
+    const { storage, book } = this.#internals;
+    const parts: { readonly plans: readonly Plan[]; readonly calls: readonly Call[] }[] = [];
     for (let from = 0; from < plans.length; from += MOST) {
       const some = plans.slice(from, from + MOST);
       const calls = some.map(({ key, mode, due, body }): Call => {
         return { key, generation: randomId(), mode, due, body };
       });
-      parts.push(this.#send(some, calls, signal));
+      parts.push({ plans: some, calls });
     }
-    return (await Promise.all(parts)).flat();
+    if (book.version === undefined) await this.#look(signal);
+    const options = { signal, strikes: book.version };
+    // All at once only where nothing is struck: a part that has to look again must not be overtaken.
+    const verdicts = book.strikes.empty
+      ? await Promise.all(parts.map(({ calls }) => storage.schedule(calls, options)))
+      : [];
+    const executions: Execution[] = [];
+    for (const [n, { plans, calls }] of parts.entries()) {
+      const isDone = verdicts[n]?.every(({ kind }) => kind !== "outdated");
+      const handles = isDone
+        ? plans.map((plan, i) => this.#handle(plan, calls[i], verdicts[n][i]))
+        : await this.#send(plans, calls, signal);
+      for (const handle of handles) executions.push(handle);
+    }
+    return executions;
   }
 
   /** Until it has looked at the strikes that there are. Calls sent again have their old ids: nothing is scheduled twice. */
@@ -113,13 +130,13 @@ export class Producer {
     signal: AbortSignal | undefined,
   ): Promise<Execution[]> {
     const { storage, book } = this.#internals;
-    if (book.version === undefined) await book.refresh(signal);
+    if (book.version === undefined) await this.#look(signal);
     let looked: string | undefined;
     for (;;) {
       const { version } = book;
       const struck = plans.map((plan) => this.#isStruck(plan));
       if (struck.includes(true) && looked !== version) {
-        await book.refresh(signal); // perhaps it was restored meanwhile
+        await this.#look(signal); // perhaps it was restored meanwhile
         looked = book.version;
         continue;
       }
@@ -128,11 +145,27 @@ export class Producer {
         ? await storage.schedule(open, { signal, strikes: version })
         : [];
       if (verdicts.some(({ kind }) => kind === "outdated")) {
-        await book.refresh(signal);
+        await this.#look(signal);
         continue;
       }
       let next = 0;
       return plans.map((plan, i) => this.#handle(plan, calls[i], struck[i] || verdicts[next++]));
+    }
+  }
+
+  /** Reads what is struck: with a signal until that aborts, like every verb. */
+  async #look(signal: AbortSignal | undefined): Promise<void> {
+    const { book, clock, closed } = this.#internals;
+    const backoff = new Backoff(20, 1_000);
+    for (;;) {
+      try {
+        return await book.refresh(signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        closed.throwIfAborted();
+        if (!signal || !(error instanceof ConnectionError)) throw error;
+        await sleep(clock, backoff.next(), signal);
+      }
     }
   }
 

@@ -61,10 +61,19 @@ export class Finisher {
   async #isDone(signal: AbortSignal): Promise<boolean> {
     const { storage, bounds: { open, reached } } = this.#options;
     if (reached.length > 0) await this.#cancelRest(reached, signal);
-    if (await storage.remaining({ signal }) > 0) return false;
+    if (await storage.remaining({ signal }) > await this.#leftToOthers(signal)) return false;
     if (open.length === 0) return true;
     const found = await storage.load(open, { signal });
     return found.every(({ live }) => live === undefined); // the next run of these is waited for
+  }
+
+  /** Of automatic chains that have run here as often as they may, those that somebody scheduled for later. */
+  async #leftToOthers(signal: AbortSignal): Promise<number> {
+    const { storage, registry, bounds: { reached } } = this.#options;
+    const keys = reached.filter((key) => registry.get(key)?.seed());
+    if (keys.length === 0) return 0;
+    const found = await storage.load(keys, { signal });
+    return found.filter(({ live }) => live?.state === "scheduled" && !live.background).length;
   }
 
   /**

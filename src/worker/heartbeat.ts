@@ -32,6 +32,8 @@ export interface HeartbeatOptions {
   readonly registry: Registry;
   readonly liveness: Liveness;
   readonly fetcher: Able;
+  /** Ends all calls, whatever becomes of them. */
+  readonly end: AbortSignal;
 }
 
 /** Advertises the worker at once when it can claim, and no longer when it cannot, or drains (invariant 73). */
@@ -68,11 +70,11 @@ export class Heartbeat {
   /** Nobody is to count on this worker any more. */
   async #withdraw(): Promise<void> {
     if (!this.#shown) return;
-    const { storage, consumer } = this.#options;
+    const { storage, consumer, end } = this.#options;
     this.#shown = false;
     this.#said = -1;
     try {
-      await storage.withdraw(consumer);
+      await storage.withdraw(consumer, { signal: end });
     } catch {
       // The advertisement runs out by itself.
     }

@@ -263,6 +263,7 @@ export class Worker implements AsyncDisposable {
         registry,
         liveness,
         fetcher,
+        end,
       }),
       seeder: scheduleAutomaticTasks
         ? new Seeder({ internals: this.#internals, bounds })

@@ -241,6 +241,31 @@ onEveryStorage("Docket.addAll()", (test) => {
   });
 
   // 12: everything is validated before the first is scheduled
+  // 7, 12: a part that has to look at the strikes again is not overtaken by the next one
+  test("keeps the order, and the first of two, also where something is struck", async (stage) => {
+    const docket = await stage.connect();
+    const ran: number[] = [];
+    function seen(n: number): void {
+      ran.push(n);
+    }
+    function banned(): void {}
+    await docket.strike({ task: banned });
+    await docket.add(banned)(); // now it knows
+    const calls = Array.from({ length: 1_500 }, (_, n) => docket.call(seen)(n));
+    const twice = (n: number) => docket.call(seen, { key: "twice" })(n);
+
+    const executions = await docket.addAll([docket.call(banned)(), twice(-1), ...calls, twice(-2)]);
+
+    const dispositions = executions.map(({ disposition }) => disposition);
+    deepEqual([dispositions[0], dispositions[1], dispositions.at(-1)], [
+      "struck",
+      "scheduled",
+      "exists",
+    ]);
+    await stage.finish(docket, { concurrency: 1 });
+    deepEqual(ran, [-1, ...calls.keys()]);
+  });
+
   test("schedules none when one of them is no planned call", async (stage) => {
     const docket = await stage.connect();
     const storage = await stage.open();

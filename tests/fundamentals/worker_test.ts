@@ -171,6 +171,23 @@ onEveryStorage("Worker.runForever()", (test) => {
     equal((await docket.execution("count"))?.state, "queued");
   });
 
+  test("shares also what comes one by one", async (stage) => {
+    const docket = await stage.connect();
+    const by = new Map<string, number>();
+    const note = task("note", ({ worker }): void => {
+      by.set(worker.name, (by.get(worker.name) ?? 0) + 1);
+    });
+    for (const name of ["a", "b"]) stage.start(docket, { name });
+    await stage.advance(20);
+
+    for (let n = 0; n < 40; n++) {
+      const execution = await docket.add(note)();
+      await stage.soon(execution.result());
+    }
+
+    deepEqual([...by.keys()].sort(), ["a", "b"]);
+  });
+
   test("shares the work among several workers, each task once", async (stage) => {
     const docket = await stage.connect();
     const other = await stage.connect();

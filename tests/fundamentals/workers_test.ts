@@ -202,6 +202,24 @@ onEveryStorage("Docket.workers()", (test) => {
     deepEqual(await docket.workers(), []);
   });
 
+  // 74: it runs out by itself
+  test("lets a worker close although nobody hears that it goes", async (stage) => {
+    const storage = await stage.open();
+    const deaf = altered(storage, {
+      withdraw: (_consumer, { signal } = {}) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason));
+        }),
+    });
+    const docket = await stage.connect({ storage: deaf });
+    const worker = stage.start(docket, { name: "mute" });
+    await until(stage, docket, 1);
+
+    await stage.soon(worker.close());
+
+    await storage.withdraw((await docket.workers())[0]?.id ?? "");
+  });
+
   // 73: advertised only while it can claim
   test("does not show a worker that cannot claim, and shows it again when it can", async (stage) => {
     const cuttable = new Cuttable();

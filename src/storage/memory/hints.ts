@@ -83,7 +83,10 @@ export class Hints {
   tell(now: Millis): void {
     if (this.#arrived) {
       this.#arrived = false;
-      for (const wake of this.#waiting) wake();
+      // Whoever was woken first last time is woken last: none of several workers takes everything.
+      const [first] = this.#waiting;
+      if (first && this.#waiting.delete(first)) this.#waiting.add(first);
+      for (const wake of [...this.#waiting]) wake();
     }
     if (this.#soonest !== undefined) {
       if (this.#listening.size > 0) {

@@ -100,12 +100,12 @@ local kinds = {
   set = { background },
   stream = { stream },
 }
-local aside = false
+local aside, rulesAside = false, false
 for kind, keys in pairs(kinds) do
   for i = 1, #keys do
     local is = call('TYPE', keys[i]).ok
     if is ~= kind and is ~= 'none' then
-      aside = aside or keys[i]
+      aside, rulesAside = true, rulesAside or keys[i] == strikes
       call('RENAME', keys[i], keys[i] .. ':aside')
       call('PEXPIRE', keys[i] .. ':aside', '${ASIDE}')
     end
@@ -117,7 +117,7 @@ local cursor, bodyCursor, finding, notBefore = match(memory, '^(%d+)|(%d+)|(%d)|
 if not cursor then cursor, bodyCursor, finding, notBefore = '0', '0', '0', 0 end
 -- Strikes whose version was lost, or that are gone: everybody is to read them anew (invariant 56).
 local unversioned = call('HEXISTS', calls, '@strikes') == 0 and call('HLEN', strikes) > 0
-if unversioned or aside == strikes then
+if unversioned or rulesAside then
   ${allowWhenFull}
   call('HSET', calls, '@strikes', 'swept at ' .. stamp)
 end
