@@ -36,6 +36,7 @@ const expected: Readonly<Record<string, Names>> = {
       accepts resolved returns supplies
     `,
   },
+  "./cli": { values: "main", types: "" },
   "./testing": {
     values: "FakeClock conformance",
     types: "Setup Subject",
