@@ -63,7 +63,7 @@ export {
 export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
 export { type StandardTasks, standardTasks } from "./src/docket/standard_tasks.ts";
 export { Worker } from "./src/worker/worker.ts";
-export type { RunOptions, WorkerOptions } from "./src/worker/options.ts";
+export type { ProgramOptions, RunOptions, WorkerOptions } from "./src/worker/options.ts";
 
 export {
   type accepts,

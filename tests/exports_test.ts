@@ -29,7 +29,7 @@ const expected: Readonly<Record<string, Names>> = {
       DocketOptions DurationFields DurationLike ErrorCode ExecutionEvent ExecutionProgress
       ExecutionSeed ExecutionState ExecutionTtl ExecutionsOf ExponentialRetryOptions Failure Fits
       Given Handler InstantLike ListOptions LoggedParam Millis NameOf PerpetualOptions
-      PerpetualState Planner ProgressEvent ProgressUpdate ReplaceOptions Replacement Resolved
+      PerpetualState Planner ProgramOptions ProgressEvent ProgressUpdate ReplaceOptions Replacement Resolved
       ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions Schedulable Scheduler Scope
       Snapshot StandardTasks StateEvent Strike StrikeOfTask StrikeOperator Succession Task
       TaskContext TaskLogger Tasks TemporalDuration TimeoutState WorkerInfo WorkerOptions Yielded
@@ -87,5 +87,5 @@ async function documentedNames(path: string): Promise<string[]> {
 }
 
 function list(names: string): string[] {
-  return names.trim().split(/\s+/).sort();
+  return names.split(/\s+/).filter((name) => name !== "").sort();
 }

@@ -257,6 +257,20 @@ export class Execution<Result = unknown> {
   }
 
   /**
+   * Forgets it, after it failed or was parked as dead: it is on no list any more, and cannot be retried. False when it
+   * was not there, or is forgotten already. What is live under its key is not touched; an automatic task that was dead is
+   * started anew by its workers.
+   *
+   * @throws {ConnectionError} When the storage does not answer.
+   */
+  async discard({ signal }: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
+    const { key } = this;
+    const discards = [{ key, generation: this.#generation }];
+    const [found] = await this.#internals.storage.discard(discards, { signal });
+    return found;
+  }
+
+  /**
    * Follows this execution: its present state comes first, then every change, then it ends with the execution. Leaving the
    * loop ends the subscription; an aborted signal ends the loop.
    *

@@ -38,6 +38,7 @@ import type { Millis } from "../base/clock.ts";
 import type { EndedTask, Found } from "./contract/tasks.ts";
 import type {
   Call,
+  Discard,
   Requeue,
   Requeued,
   Scheduling,
@@ -92,6 +93,12 @@ export interface Storage extends AsyncDisposable {
 
   /** Runs what failed or is parked again, under its key and with its body; it is neither failed nor parked any more. */
   requeue(requests: readonly Requeue[], options?: Waiting): Promise<readonly Requeued[]>;
+
+  /**
+   * Forgets what failed or is parked, also when the storage is full; tells of each whether it was there. Its record stays
+   * for 10 seconds, with nothing in it but how it ended. What is live under the key is not touched.
+   */
+  discard(discards: readonly Discard[], options?: Waiting): Promise<readonly boolean[]>;
 
   /**
    * Ends what is scheduled, queued or waiting, `cancelled` with reason `"cleared"`, and leaves what runs; in bounded calls

@@ -84,6 +84,16 @@ export interface WorkerOptions {
   readonly onError?: (error: unknown, execution: Execution) => unknown;
 }
 
+/** Options of {@linkcode Worker.run}. */
+export interface ProgramOptions extends WorkerOptions {
+  /**
+   * Whether to end once the docket has nothing left to run, as `runUntilFinished` does.
+   *
+   * @default false
+   */
+  readonly untilFinished?: boolean;
+}
+
 /** Options of {@linkcode Worker.runForever} and {@linkcode Worker.runUntilFinished}. */
 export interface RunOptions {
   /** Drains the worker: running tasks finish, nothing new is claimed, and the promise resolves. */

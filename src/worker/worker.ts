@@ -15,7 +15,13 @@ import { Bounds } from "./bounds.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Finisher } from "./finisher.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { type RunOptions, type Settings, toSettings, type WorkerOptions } from "./options.ts";
+import {
+  type ProgramOptions,
+  type RunOptions,
+  type Settings,
+  toSettings,
+  type WorkerOptions,
+} from "./options.ts";
 import { Reclaimer } from "./reclaimer.ts";
 import { Renewer } from "./renewer.ts";
 import { Reporter } from "./reporter.ts";
@@ -24,6 +30,7 @@ import { Runner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Seeder } from "./seeder.ts";
 import { Settler } from "./settler.ts";
+import { Shutdown } from "./shutdown.ts";
 import { Sweeper } from "./sweeper.ts";
 
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
@@ -76,6 +83,33 @@ export class Worker implements AsyncDisposable {
     this.#docket = docket;
     this.#internals = internalsOf(docket);
     this.#internals.workers.add(this);
+  }
+
+  /**
+   * Runs a worker as what a program is there for: until SIGTERM or SIGINT, which drain it, or until nothing is left with
+   * `untilFinished`. A second signal ends the process with code 130. Nothing else here listens to signals.
+   *
+   * @throws What the constructor throws.
+   *
+   * @example
+   * ```ts
+   * import { Docket, Worker } from "@docket/docket";
+   *
+   * function greet(name: string): void {
+   *   console.log(`Hello, ${name}!`);
+   * }
+   *
+   * await using docket = await Docket.connect({ url: "memory://program", tasks: [greet] });
+   * await docket.add(greet)("Jane");
+   * await Worker.run(docket, { concurrency: 50, untilFinished: true });
+   * ```
+   */
+  static async run(docket: Docket, options: ProgramOptions = {}): Promise<void> {
+    const { untilFinished = false, ...rest } = options;
+    using shutdown = new Shutdown();
+    await using worker = new Worker(docket, rest);
+    const { signal } = shutdown;
+    await (untilFinished ? worker.runUntilFinished({ signal }) : worker.runForever({ signal }));
   }
 
   /**

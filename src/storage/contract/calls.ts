@@ -69,6 +69,9 @@ export type Requeued =
   /** Nothing was written: no such generation failed or is parked, as far as records go. */
   | { readonly kind: "gone" };
 
+/** A task that ended badly, to be forgotten: see {@linkcode Storage.discard}. */
+export type Discard = Omit<Requeue, "as">;
+
 /** What to cancel: whatever is live under a key, or one generation of it. */
 export interface Target {
   /** The key of the task. */

@@ -10,6 +10,7 @@ import { redactUrl } from "../../base/redact.ts";
 import {
   type Call,
   type Change,
+  type Discard,
   type EndedTask,
   type Found,
   type Lease,
@@ -89,6 +90,10 @@ export class MemoryStorage implements Storage {
 
   requeue(requests: readonly Requeue[], options?: Waiting): Promise<readonly Requeued[]> {
     return this.#do(options, (memory) => memory.requeue(requests));
+  }
+
+  discard(discards: readonly Discard[], options?: Waiting): Promise<readonly boolean[]> {
+    return this.#do(options, (memory) => memory.discard(discards));
   }
 
   clear(

@@ -14,6 +14,7 @@ import {
   type Call,
   type Commit,
   DEAD_RECORD_TTL,
+  type Discard,
   type Due,
   type EndedTask,
   type Found,
@@ -154,6 +155,11 @@ export class Memory {
     });
     this.hints.tell(now);
     return answers;
+  }
+
+  discard(discards: readonly Discard[]): readonly boolean[] {
+    const now = this.clock.now();
+    return discards.map(({ key, generation }) => this.#records.discard(key, generation, now));
   }
 
   clear(request: string, ttl: Millis): { readonly cleared: number; readonly cursor: string } {

@@ -26,10 +26,10 @@ export class Records {
   readonly #failed = new Map<string, Record>();
   readonly #graves = new Map<string, EndedTask>();
 
-  /** Keeps the record of the generation that ended last under the key. */
-  keep(key: string, ended: EndedTask, ttl: Millis): void {
+  /** Keeps the record of the generation that ended last under the key, for so long from now. */
+  keep(key: string, ended: EndedTask, ttl: Millis, now: Millis = ended.endedAt): void {
     const { generation, state, endedAt, text, reason, body } = ended;
-    this.sweep(endedAt, 2);
+    this.sweep(now, 2);
     const previous = this.#records.get(key);
     if (previous) this.#forget(previous);
     const wanted = ttl > 0;
@@ -41,7 +41,7 @@ export class Records {
       text: wanted ? text : "",
       reason,
       body: wanted ? body : undefined,
-      at: endedAt + (wanted ? ttl : STUB_TTL),
+      at: now + (wanted ? ttl : STUB_TTL),
       slot: 0,
       order: 0,
     };
@@ -81,6 +81,20 @@ export class Records {
   unearth(key: string, generation: string): void {
     if (this.#failed.get(key)?.generation === generation) this.#failed.delete(key);
     if (this.#graves.get(key)?.generation === generation) this.#graves.delete(key);
+  }
+
+  /** Nobody wants to know of it any more; false when nothing of it was there. */
+  discard(key: string, generation: string, now: Millis): boolean {
+    const wasParked = this.#graves.get(key)?.generation === generation;
+    if (wasParked) this.#graves.delete(key);
+    const record = this.#records.get(key);
+    const isLast = record?.generation === generation && record.at > now;
+    const hasFailed = isLast && record.body !== undefined;
+    if (isLast && (wasParked || hasFailed)) {
+      const { state, endedAt } = record;
+      this.keep(key, { generation, state, endedAt, text: "" }, 0, now);
+    }
+    return wasParked || hasFailed;
   }
 
   /** Whether the record of the key is that of this generation. */

@@ -10,6 +10,7 @@ import { redactUrl } from "../../base/redact.ts";
 import type {
   Call,
   Change,
+  Discard,
   EndedTask,
   Found,
   Lease,
@@ -110,6 +111,10 @@ export class RedisStorage implements Storage {
 
   requeue(requests: readonly Requeue[], options?: Waiting): Promise<readonly Requeued[]> {
     return this.#upkeep.requeue(requests, options);
+  }
+
+  discard(discards: readonly Discard[], options?: Waiting): Promise<readonly boolean[]> {
+    return this.#upkeep.discard(discards, options);
   }
 
   clear(

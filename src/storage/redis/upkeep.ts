@@ -7,6 +7,7 @@
 
 import type { Millis } from "../../base/clock.ts";
 import type {
+  Discard,
   EndedTask,
   Presence,
   Requeue,
@@ -27,6 +28,7 @@ import type { Requests } from "./requests.ts";
 import { readEnded, readGrave } from "./row.ts";
 import { advertise } from "./scripts/advertise.ts";
 import { clear, type Cleared } from "./scripts/clear.ts";
+import { discard } from "./scripts/discard.ts";
 import { dead } from "./scripts/dead.ts";
 import { failed } from "./scripts/failed.ts";
 import { remaining } from "./scripts/remaining.ts";
@@ -51,6 +53,7 @@ type Verbs =
   | "parked"
   | "seed"
   | "requeue"
+  | "discard"
   | "clear"
   | "strike"
   | "strikes"
@@ -145,6 +148,26 @@ export class Upkeep implements Pick<Storage, Verbs> {
       answers.forEach((answer, i) => requeued.push(readRequeued(some[i].key, answer)));
     }
     return requeued;
+  }
+
+  async discard(
+    discards: readonly Discard[],
+    { signal }: Waiting = {},
+  ): Promise<readonly boolean[]> {
+    const { client, keys } = this.#site;
+    const { recordPrefix } = keys;
+    const discarded: boolean[] = [];
+    for (let from = 0; from < discards.length; from += MOST_REQUESTS) {
+      const rest = discards.slice(from, from + MOST_REQUESTS)
+        .flatMap(({ key, generation }) => [key, generation]);
+      const answers = await client.run(discard.call(keys, { recordPrefix }, rest), {
+        what: "discard tasks",
+        unknown: "they may be forgotten",
+        signal,
+      });
+      discarded.push(...answers.map((found) => found === 1));
+    }
+    return discarded;
   }
 
   async clear(request: string, cursor: string, { signal }: Waiting = {}): Promise<Cleared> {

@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import { backgroundTests } from "./background.ts";
 import { cancelTests } from "./cancel.ts";
 import { clearTests } from "./clear.ts";
+import { discardTests } from "./discard.ts";
 import { keyTests } from "./keys.ts";
 import { leaseTests } from "./leases.ts";
 import { listeningTests } from "./listening.ts";
@@ -74,6 +75,7 @@ const PARTS: Readonly<Record<string, (test: Test) => void>> = {
   clear: clearTests,
   seed: seedTests,
   requeue: requeueTests,
+  discard: discardTests,
   load: loadTests,
   background: backgroundTests,
   survey: surveyTests,

@@ -1,0 +1,50 @@
+/**
+ * `docket worker`: runs a worker until it is told to stop.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { object } from "@optique/core/constructs";
+import { redactUrl } from "../../base/redact.ts";
+import { standardTasks } from "../../docket/standard_tasks.ts";
+import type { Tasks } from "../../docket/registry.ts";
+import { Worker } from "../../worker/worker.ts";
+import { leaf } from "../command.ts";
+import { open } from "../connect.ts";
+import { refusing } from "../errors.ts";
+import { loadFunction, loadTasks } from "../load.ts";
+import { configureLogging } from "../logging.ts";
+import { parsersOf, type Values, WORKER } from "../options.ts";
+import type { Terminal } from "../terminal.ts";
+
+const log = getLogger(["docket", "worker"]);
+
+/** The command. */
+export const worker = leaf({
+  name: "worker",
+  brief: "Run a worker",
+  parser: object(parsersOf(WORKER)),
+  run,
+});
+
+async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise<number> {
+  const { docket: _name, url, tasks, fallback, loggingLevel, loggingFormat, ...rest } = settings;
+  const loaded: Tasks[] = [];
+  for (const reference of tasks) loaded.push(await loadTasks(reference));
+  const handler = fallback === undefined ? undefined : await loadFunction(fallback);
+  configureLogging({ loggingLevel, loggingFormat }); // not before: a module may do so itself
+
+  await using docket = await open(settings, terminal);
+  await refusing(() => {
+    for (const tasks of [standardTasks, ...loaded]) docket.register(tasks as Tasks);
+  });
+  log.info("Working on {docket} at {url}; tasks: {tasks}", {
+    docket: docket.name,
+    url: redactUrl(url),
+    tasks: docket.tasks.join(", "),
+  });
+  await Worker.run(docket, { ...rest, fallback: handler });
+  log.info("Stopped working on {docket}", { docket: docket.name });
+  return 0;
+}

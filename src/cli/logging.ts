@@ -1,0 +1,47 @@
+/**
+ * Where logs go: to standard error, as lines for a person, for a file or for a program.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import {
+  configureSync,
+  getAnsiColorFormatter,
+  getConfig,
+  getJsonLinesFormatter,
+  getTextFormatter,
+  type TextFormatter,
+} from "@logtape/logtape";
+import type { Values, WORKER } from "./options.ts";
+
+type Settings = Values<typeof WORKER>;
+
+/** From this level on, in this format. Tasks whose module has configured LogTape itself are left to that. */
+export function configureLogging(
+  { loggingLevel: lowestLevel, loggingFormat }: Pick<Settings, "loggingLevel" | "loggingFormat">,
+): void {
+  if (getConfig() !== null) return;
+  const format = formatterOf(loggingFormat ?? (process.stderr.isTTY ? "pretty" : "plain"));
+  const sinks = ["stderr"];
+  configureSync({
+    sinks: { stderr: (record) => void process.stderr.write(format(record)) },
+    loggers: [
+      { category: [], sinks, lowestLevel },
+      { category: ["logtape", "meta"], sinks, lowestLevel: "warning", parentSinks: "override" },
+    ],
+  });
+}
+
+function formatterOf(format: "pretty" | "plain" | "json"): TextFormatter {
+  switch (format) {
+    case "pretty":
+      return process.env.NO_COLOR
+        ? getTextFormatter({ timestamp: "time", timeZone: null, value: "bare" })
+        : getAnsiColorFormatter({ timestamp: "time", timeZone: null, value: "bare" });
+    case "plain":
+      return getTextFormatter({ timestamp: "rfc3339", level: "FULL", value: "bare" });
+    case "json":
+      return getJsonLinesFormatter({ categorySeparator: "." });
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Where commands write to and ask: a terminal, or pipes.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { createInterface } from "node:readline/promises";
+import { cut, escapeControls, table } from "./render.ts";
+
+/** Results go to standard output, everything else to standard error. */
+export class Terminal {
+  /** Whether results are read by a person. */
+  readonly interactive: boolean = process.stdout.isTTY === true;
+  /** Whether results may be coloured: never in a pipe, nor with `NO_COLOR`. */
+  readonly colors: boolean = this.interactive && !process.env.NO_COLOR;
+  #drawn = 0;
+
+  /** How many columns a line may have; without bounds in a pipe. */
+  get columns(): number {
+    return this.interactive ? process.stdout.columns || 80 : Infinity;
+  }
+
+  /** Writes a line of results. */
+  print(line: string): void {
+    this.write(escapeControls(line));
+  }
+
+  /** Writes a line as it is. */
+  write(line: string): void {
+    process.stdout.write(`${line}\n`);
+  }
+
+  /** Writes a table. */
+  table(header: readonly string[], rows: readonly (readonly string[])[]): void {
+    for (const line of table(header, rows, this.columns)) this.print(line);
+  }
+
+  /** Writes a result for programs: over several lines, or as one. */
+  json(value: unknown, { lines = true } = {}): void {
+    const text = JSON.stringify(value, undefined, lines ? 2 : undefined);
+    this.write(text.split("\n").map(escapeControls).join("\n")); // the escapes are those of JSON, too
+  }
+
+  /** Writes lines over those that were drawn last. */
+  redraw(lines: readonly string[]): void {
+    const shown = lines.slice(0, (process.stdout.rows || 24) - 1)
+      .map((line) => `${cut(escapeControls(line), this.columns)}\n`);
+    const up = this.#drawn > 0 ? `\x1b[${this.#drawn}F` : "";
+    process.stdout.write(`${up}\x1b[J${shown.join("")}`);
+    this.#drawn = shown.length;
+  }
+
+  /** Says something that is not a result; what may have come from others is escaped. */
+  note(text: string): void {
+    process.stderr.write(`${escapeControls(text)}\n`);
+  }
+
+  /** Whether somebody is there to answer. */
+  get canAsk(): boolean {
+    return process.stdin.isTTY === true && process.stderr.isTTY === true;
+  }
+
+  /** Asks a question, and gives the answer. */
+  async ask(question: string): Promise<string> {
+    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return await lines.question(question);
+    } finally {
+      lines.close();
+    }
+  }
+
+  /** Resolves when everything is written: what ends the process at once would cut off what is in a pipe. */
+  async flush(): Promise<void> {
+    for (const stream of [process.stdout, process.stderr]) {
+      await new Promise<void>((resolve) => stream.write("", () => resolve()));
+    }
+  }
+}
