@@ -44,7 +44,7 @@ const expected: Readonly<Record<string, Names>> = {
   "./storage": {
     values: "DEAD_RECORD_TTL NEW OWN",
     types: `
-      Call Change Claim Commit Counts DeferredTask Due EndedTask Found Lease LiveTask Notice
+      Call Change Claim Commit Counts DeferredTask Discard Due EndedTask Found Lease LiveTask Notice
       Presence Progress Promotion Reclaim ReclaimReply Renewal Report Requeue Requeued Scheduling
       Seed Seeding Settlement StateChange Step StepReply Storage Survey Sweep Swept Target Verdict
       Waiting

@@ -10,6 +10,7 @@ import { type Bug, patch } from "./plant.ts";
 const memory = patch("src/storage/memory/memory.ts");
 const ending = patch("src/storage/memory/ending.ts");
 const places = patch("src/storage/memory/places.ts");
+const records = patch("src/storage/memory/records.ts");
 const rules = patch("src/storage/memory/rules.ts");
 const cancel = patch("src/storage/redis/scripts/cancel.ts");
 const claim = patch("src/storage/redis/scripts/_claim.ts");
@@ -22,6 +23,7 @@ const common = patch("src/storage/redis/scripts/_common.ts");
 const outcome = patch("src/storage/redis/outcome.ts");
 const clear = patch("src/storage/redis/scripts/clear.ts");
 const report = patch("src/storage/redis/scripts/report.ts");
+const discard = patch("src/storage/redis/scripts/discard.ts");
 const requeue = patch("src/storage/redis/scripts/requeue.ts");
 const seed = patch("src/storage/redis/scripts/seed.ts");
 const strike = patch("src/storage/redis/scripts/strike.ts");
@@ -335,6 +337,19 @@ export const bugs: readonly Bug[] = [
     name: "requeued and still parked",
     memory: memory("this.#records.unearth(key, generation);", ""),
     redis: requeue("call('HDEL', graves, key)", "redis.call('TIME')"),
+  },
+  {
+    name: "discarded and still parked",
+    memory: records("if (wasParked) this.#graves.delete(key);", ""),
+    redis: discard("call('HDEL', graves, key)", "redis.call('TIME')"),
+  },
+  {
+    name: "discard forgets another generation",
+    memory: records(
+      "const wasParked = this.#graves.get(key)?.generation === generation;",
+      "const wasParked = this.#graves.has(key);",
+    ),
+    redis: discard("if grave and sub(grave, 2, 23) == generation then", "if grave then"),
   },
   {
     name: "clear keeps replacements",

@@ -67,6 +67,49 @@ function keysOf(executions: readonly Execution[]): string[] {
   return executions.map(({ key }) => key);
 }
 
+onEveryStorage("Execution.discard()", (test) => {
+  test("forgets what failed, and its key is as free as it was", async (stage) => {
+    const flaky = new Flaky();
+    const docket = await stage.connect();
+    const failed = await docket.add(flaky.work, { key: "key" })("hello");
+    await stage.finish(docket);
+
+    equal(await failed.discard(), true);
+
+    deepEqual(await docket.failed(), []);
+    equal(await failed.discard(), false);
+    await rejects(failed.retry(), { code: "EXECUTION_EXPIRED" });
+    equal((await docket.add(flaky.work, { key: "key" })("again")).disposition, "scheduled");
+    await stage.finish(docket);
+  });
+
+  test("forgets what is dead", async (stage) => {
+    const flaky = new Flaky();
+    const docket = await stage.connect();
+    await docket.add(flaky.work, { key: "poison" })("deadly");
+    await killByDeliveries(stage);
+    const [dead] = await docket.dead();
+
+    equal(await dead.discard(), true);
+
+    deepEqual([await docket.dead(), (await docket.snapshot()).counts.dead], [[], 0]);
+    await rejects(dead.retry(), { code: "EXECUTION_EXPIRED" });
+  });
+
+  test("does nothing to what is live, or ended well", async (stage) => {
+    const flaky = new Flaky();
+    flaky.broken = false;
+    const docket = await stage.connect();
+    const execution = await docket.add(flaky.work)("hello");
+
+    equal(await execution.discard(), false);
+    await stage.finish(docket);
+    equal(await execution.discard(), false);
+
+    equal(await execution.result(), "hello");
+  });
+});
+
 onEveryStorage("Docket.failed()", (test) => {
   test("lists what failed, the newest first, and nothing else", async (stage) => {
     const flaky = new Flaky();

@@ -118,6 +118,11 @@ export type Command =
     readonly which: "failed" | "dead" | "another";
     readonly twice: boolean;
   }
+  | {
+    readonly do: "discard";
+    readonly key: Key;
+    readonly which: "failed" | "dead" | "another";
+  }
   | { readonly do: "clear"; readonly twice: boolean }
   | { readonly do: "report"; readonly leases: readonly Tokened[]; readonly message: boolean }
   | {
@@ -263,6 +268,10 @@ const anyCommand = fc.oneof(
       twice: fc.boolean(),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: command("discard", { key, which: fc.constantFrom("failed", "dead", "another") }),
+  },
   { weight: 1, arbitrary: command("clear", { twice: fc.boolean() }) },
   {
     weight: 3,
@@ -351,6 +360,8 @@ export function describe(command: Command): string {
       return "the same seeds again";
     case "requeue":
       return `requeue ${command.key} (${command.which})${command.twice ? " twice" : ""}`;
+    case "discard":
+      return `discard ${command.key} (${command.which})`;
     case "clear":
       return `clear${command.twice ? " twice" : ""}`;
     case "report": {

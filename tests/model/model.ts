@@ -12,6 +12,7 @@ import type {
   Call,
   Commit,
   Counts,
+  Discard,
   Lease,
   Reclaim,
   Renewal,
@@ -178,6 +179,20 @@ export class Model {
       if (this.#ended.get(key)?.generation === generation) this.#failed.delete(key);
       this.#admit(key, { generation: as, body: record.body }, now, seen);
       return { kind: "scheduled" };
+    });
+  }
+
+  discard(discards: readonly Discard[]): boolean[] {
+    return discards.map(({ key, generation }) => {
+      const ended = this.#ended.get(key);
+      const isDead = this.#dead.get(key)?.generation === generation;
+      const hasFailed = ended?.generation === generation && this.#failed.has(key);
+      if (isDead) this.#dead.delete(key);
+      if (hasFailed) this.#failed.delete(key);
+      if (ended?.generation === generation && (isDead || hasFailed)) {
+        this.#ended.set(key, { ...ended, text: "", body: undefined });
+      }
+      return isDead || hasFailed;
     });
   }
 

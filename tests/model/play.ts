@@ -178,6 +178,8 @@ class Game implements AsyncDisposable {
         return this.#seeds.length === 0 ? "nothing was seeded yet" : await this.#seed();
       case "requeue":
         return await this.#requeue(command);
+      case "discard":
+        return await this.#discard(command);
       case "clear":
         return await this.#clear(command);
       case "report":
@@ -276,6 +278,18 @@ class Game implements AsyncDisposable {
     match("answers", this.#model.requeue([request], now, seen), answers);
     this.#compare(seen);
     return answers.map(({ kind }) => kind).join(", ");
+  }
+
+  async #discard({ key, which }: Extract<Command, { do: "discard" }>): Promise<string> {
+    const keys = which === "another" ? [] : [key, ...KEYS];
+    const lost = keys.find((key) => which !== "another" && this.#model.lost(key, which));
+    const generation = lost && which !== "another" && this.#model.lost(lost, which);
+    const discards = [{ key: lost ?? key, generation: generation || id("g", 0) }];
+    const answers = await this.#ground.storages[1].discard(discards);
+    const { seen } = await this.#look();
+    match("answers", this.#model.discard(discards), answers);
+    this.#compare(seen);
+    return `${answers}`;
   }
 
   async #clear({ twice }: Extract<Command, { do: "clear" }>): Promise<string> {

@@ -56,6 +56,7 @@ test("Storage takes in nothing when Redis is full, and goes on with the rest", a
   deepEqual(await scene.cancel("c"), ["cancelled"]);
   equal((await storage.sweep({ limit: 100, pause: 0, silence: LONG })).repaired, 1);
   equal((await storage.parked("failed", 10)).length, 2);
+  deepEqual(await storage.discard([{ key: "failed", generation: bad.generation }]), [true]);
   const worker = scene.worker();
   const [claim] = await worker.claim();
   equal(await worker.settle(claim, completed()), true);

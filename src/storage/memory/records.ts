@@ -89,7 +89,7 @@ export class Records {
     if (wasParked) this.#graves.delete(key);
     const record = this.#records.get(key);
     const isLast = record?.generation === generation && record.at > now;
-    const hasFailed = isLast && record.body !== undefined;
+    const hasFailed = isLast && this.#failed.get(key) === record;
     if (isLast && (wasParked || hasFailed)) {
       const { state, endedAt } = record;
       this.keep(key, { generation, state, endedAt, text: "" }, 0, now);

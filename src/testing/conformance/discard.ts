@@ -80,6 +80,21 @@ export function discardTests(test: Test): void {
     like(await scene.ended("a"), { generation: later.generation, state: "completed" });
   });
 
+  test("Storage.discard() knows nothing of what runs again already", async (scene) => {
+    const failed = await ended(scene, "failed", BAD.failed);
+    const dead = await ended(scene, "dead", BAD.dead);
+    const both = [
+      { key: "failed", generation: failed.generation },
+      { key: "dead", generation: dead.generation },
+    ];
+    await scene.storage.requeue(both.map((one) => ({ ...one, as: randomId() })));
+
+    deepEqual(await scene.storage.discard(both), [false, false]);
+
+    equal((await scene.live("failed")).state, "queued");
+    equal((await scene.live("dead")).state, "queued");
+  });
+
   test("Storage.discard() knows nothing of what did not end badly", async (scene) => {
     const { generation } = await ended(scene, "a", completed());
     const live = await scene.add("live");

@@ -41,10 +41,7 @@ for i = FIRST, #ARGV, 2 do
   local record = call('MGET', recordPrefix .. key)[1]
   local stub = record and STUBS[sub(record, 1, 1)]
   if stub and sub(record, 2, 23) == generation then
-    if stub == 'F' then
-      redis.pcall('ZREM', failed, key)
-      found = 1
-    end
+    if stub == 'F' and redis.pcall('ZREM', failed, key) == 1 then found = 1 end
     if found == 1 then
       local endedAt = match(record, '^%d+|', 24) or stamp
       call('SET', recordPrefix .. key, stub .. generation .. endedAt, 'PX', '10000')
