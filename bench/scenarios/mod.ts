@@ -11,6 +11,7 @@ import { drains } from "./drain.ts";
 import { idle } from "./idle.ts";
 import { lateness } from "./lateness.ts";
 import { latency } from "./latency.ts";
+import { startup } from "./startup.ts";
 
 /** All scenarios. */
 export const scenarios: readonly Scenario[] = [
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   latency,
   lateness,
   idle,
+  startup,
 ];
 
 interface Order {
