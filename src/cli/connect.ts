@@ -7,6 +7,7 @@
 import { env } from "node:process";
 import { Docket } from "../docket/docket.ts";
 import { refusing, UsageError } from "./errors.ts";
+import { configureWarnings } from "./logging.ts";
 import type { PLACE, Values } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -23,6 +24,7 @@ export async function connect(place: Values<typeof PLACE>, terminal: Terminal): 
         "give --url or DOCKET_URL the Redis that your workers use",
     );
   }
+  configureWarnings(terminal);
   return await open(place, terminal);
 }
 

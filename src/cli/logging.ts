@@ -14,8 +14,22 @@ import {
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Values, WORKER } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
 
 type Settings = Values<typeof WORKER>;
+
+/** Warnings only, as the notes of a command that is over soon. */
+export function configureWarnings(terminal: Terminal): void {
+  if (getConfig() !== null) return;
+  const format = getTextFormatter({ value: "bare", format: ({ message }) => message });
+  configureSync({
+    sinks: { notes: (record) => terminal.note(`Warning: ${format(record).trimEnd()}`) },
+    loggers: [
+      { category: [], sinks: ["notes"], lowestLevel: "warning" },
+      { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal", parentSinks: "override" },
+    ],
+  });
+}
 
 /** From this level on, in this format. Tasks whose module has configured LogTape itself are left to that. */
 export function configureLogging(

@@ -76,8 +76,9 @@ export function span(millis: Millis): string {
 /** An instant as seen from another: `in 5m`, `3s ago`, `now`. */
 export function relative(instant: Date | undefined, now: Date): string {
   if (instant === undefined) return "";
-  const away = instant.getTime() - now.getTime();
-  if (Math.abs(away) < 1_000) return "now";
+  const exact = instant.getTime() - now.getTime();
+  if (Math.abs(exact) < 1_000) return "now";
+  const away = Math.abs(exact) < 10_000 ? exact : Math.round(exact / 1_000) * 1_000;
   return away > 0 ? `in ${span(away)}` : `${span(-away)} ago`;
 }
 

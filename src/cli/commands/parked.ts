@@ -25,10 +25,11 @@ const ALL = 10_000;
 /** A group of commands about one of the lists; `again` is the name of the one that runs things again. */
 export function parked(which: "failed" | "dead", brief: string, again: string): Command {
   const list = (docket: Docket, limit: number) => docket[which]({ limit });
+  const what = which === "failed" ? "failed" : "is dead";
   const some = {
     ...parsersOf(PLACE),
-    key: optional(argument(string({ metavar: "KEY" }))),
-    all: option("--all", { description: message`${text(`everything that is ${which}`)}` }),
+    key: optional(argument(string({ metavar: "KEY" }), { description: message`which one` })),
+    all: option("--all", { description: message`${text(`everything that ${what}`)}` }),
   };
   return {
     name: which,
@@ -36,11 +37,11 @@ export function parked(which: "failed" | "dead", brief: string, again: string): 
     commands: [
       leaf({
         name: "ls",
-        brief: `List what is ${which}, the newest first`,
+        brief: `List what ${what}, the newest first`,
         parser: object({ ...parsersOf(PLACE), json, limit }),
         async run({ json, limit, ...place }, terminal) {
           await using docket = await connect(place, terminal);
-          show(await list(docket, limit), { json, which, docket, terminal });
+          show(await list(docket, limit), { json, what, docket, terminal });
           return 0;
         },
       }),
@@ -62,14 +63,14 @@ export function parked(which: "failed" | "dead", brief: string, again: string): 
 
 interface Shown {
   readonly json: boolean;
-  readonly which: "failed" | "dead";
+  readonly what: string;
   readonly docket: Docket;
   readonly terminal: Terminal;
 }
 
-function show(executions: readonly Execution[], { json, which, docket, terminal }: Shown): void {
+function show(executions: readonly Execution[], { json, what, docket, terminal }: Shown): void {
   if (json) return terminal.json(executions.map(toJson));
-  if (executions.length === 0) return terminal.print(`Nothing is ${which} on ${docket.name}`);
+  if (executions.length === 0) return terminal.print(`Nothing ${what} on ${docket.name}`);
   const now = new Date();
   const rows = executions.map((one) => [
     relative(one.completedAt, now),

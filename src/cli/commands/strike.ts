@@ -13,7 +13,6 @@ import type { Strike } from "../../base/strikes.ts";
 import { leaf } from "../command.ts";
 import { connect } from "../connect.ts";
 import { refusing, UsageError } from "../errors.ts";
-import { configureLogging } from "../logging.ts";
 import { parsersOf, PLACE, type Values } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 import { typedValue, writeTyped } from "../values.ts";
@@ -65,7 +64,6 @@ interface What extends Values<typeof PLACE> {
 
 async function change(what: What, struck: boolean, terminal: Terminal): Promise<number> {
   const strike = toStrike(what, struck);
-  configureLogging({ loggingLevel: "warning", loggingFormat: undefined });
   await using docket = await connect(what, terminal);
   const changed = await refusing(() => struck ? docket.strike(strike) : docket.restore(strike));
   const told = describe(strike);
