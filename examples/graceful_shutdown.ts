@@ -1,6 +1,6 @@
 /**
- * A worker that is told to stop finishes what it runs and leaves the rest to others. The library installs no signal
- * handlers; a program that wants them wires them to an AbortSignal.
+ * A worker that is told to stop finishes what it runs and leaves the rest to others. `Worker.run()`
+ * does so on SIGTERM and SIGINT; a program that has more to do wires its own handlers to an AbortSignal, as here.
  *
  * @module
  */
