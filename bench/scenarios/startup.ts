@@ -33,11 +33,12 @@ export const startup: Scenario = {
 
 /** Milliseconds from the start of a worker to that of a task which was there before. */
 async function firstClaim({ url }: Place): Promise<number> {
-  await using docket = await Docket.connect({ name: "bench", url });
+  const name = `startup.${crypto.randomUUID()}`;
+  await using docket = await Docket.connect({ name, url });
   const execution = await docket.add("trace")("Howdy!");
   const spawnedAt = Date.now();
   const worker = start(["run", "-A", cli, "worker", "--until-finished"], {
-    DOCKET_NAME: "bench",
+    DOCKET_NAME: name,
     DOCKET_URL: url,
   });
   await execution.result();
