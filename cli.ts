@@ -1,5 +1,15 @@
 /**
- * The command line, as a function: what `docket` runs.
+ * The command line `docket`: runs workers, and shows and changes what is on a docket. As a program it is
+ * `deno run -A jsr:@docket/docket/cli`, or what `deno install --global -A --name docket jsr:@docket/docket/cli` makes of
+ * it; as a function it is here.
+ *
+ * @example
+ * ```ts
+ * import { main } from "@docket/docket/cli";
+ *
+ * const exitCode = await main(["version"]);
+ * console.log(exitCode); // 0
+ * ```
  *
  * @module
  */

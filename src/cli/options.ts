@@ -63,14 +63,17 @@ export const WORKER = {
   loggingLevel: {
     flag: "--logging-level",
     variable: "DOCKET_LOGGING_LEVEL",
-    value: choice(["debug", "info", "warning", "error", "fatal"], { caseInsensitive: true }),
+    value: choice(["debug", "info", "warning", "error", "fatal"], {
+      metavar: "LEVEL",
+      caseInsensitive: true,
+    }),
     usually: "info",
     help: "the least that is logged: debug, info, warning, error or fatal",
   },
   loggingFormat: {
     flag: "--logging-format",
     variable: "DOCKET_LOGGING_FORMAT",
-    value: choice(["pretty", "plain", "json"], { caseInsensitive: true }),
+    value: choice(["pretty", "plain", "json"], { metavar: "FORMAT", caseInsensitive: true }),
     help: "pretty, plain or json; pretty on a terminal and else plain, if not given",
   },
   concurrency: {
