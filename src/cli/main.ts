@@ -70,6 +70,7 @@ class Ended extends Error {
 
 function parse(args: readonly string[], terminal: Terminal): Action {
   expectCommand(args);
+  const said: string[] = [];
   return run(parserOf(COMMANDS, args), {
     programName: "docket",
     args,
@@ -84,11 +85,11 @@ function parse(args: readonly string[], terminal: Terminal): Action {
     aboveError: "none",
     errorExitCode: 2,
     stdout: (text) => terminal.write(text),
-    stderr: (text) => {
-      throw new UsageError(text.replace(/^Error: /, "").replaceAll(/\s*\n\s*/g, " ").trim());
-    },
+    stderr: (text) => void said.push(text),
     onExit: (code) => {
-      throw new Ended(code);
+      const error = said.find((text) => text.startsWith("Error: ")); // what else it says is usage
+      if (error === undefined) throw new Ended(code);
+      throw new UsageError(error.replace("Error: ", "").replaceAll(/\s*\n\s*/g, " ").trim());
     },
   });
 }

@@ -6,7 +6,7 @@
 
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
-import { cut, escapeControls, table } from "./render.ts";
+import { cut, escapeControls, hideCredentials, table } from "./render.ts";
 
 /** Results go to standard output, everything else to standard error. */
 export class Terminal {
@@ -51,9 +51,9 @@ export class Terminal {
     this.#drawn = shown.length;
   }
 
-  /** Says something that is not a result; what may have come from others is escaped. */
+  /** Says something that is not a result; what may have come from others is escaped, and what may be secret hidden. */
   note(text: string): void {
-    process.stderr.write(`${escapeControls(text)}\n`);
+    process.stderr.write(`${escapeControls(hideCredentials(text))}\n`);
   }
 
   /** Whether somebody is there to answer. */
@@ -61,11 +61,14 @@ export class Terminal {
     return process.stdin.isTTY === true && process.stderr.isTTY === true;
   }
 
-  /** Asks a question, and gives the answer. */
+  /** Asks a question, and gives the answer: none is `""`, after Ctrl-D or Ctrl-C. */
   async ask(question: string): Promise<string> {
     const lines = createInterface({ input: process.stdin, output: process.stderr });
+    const left = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
     try {
-      return await lines.question(question);
+      const answer = lines.question(question);
+      answer.catch(() => {}); // some runtimes reject when it is left, others never settle
+      return await Promise.race([answer, left]);
     } finally {
       lines.close();
     }

@@ -9,6 +9,7 @@ import { object } from "@optique/core/constructs";
 import { redactUrl } from "../../base/redact.ts";
 import { standardTasks } from "../../docket/standard_tasks.ts";
 import type { Tasks } from "../../docket/registry.ts";
+import { toSettings } from "../../worker/options.ts";
 import { Worker } from "../../worker/worker.ts";
 import { leaf } from "../command.ts";
 import { open } from "../connect.ts";
@@ -33,6 +34,8 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
   const loaded: Tasks[] = [];
   for (const reference of tasks) loaded.push(await loadTasks(reference));
   const handler = fallback === undefined ? undefined : await loadFunction(fallback);
+  const { untilFinished, ...options } = { ...rest, fallback: handler };
+  await refusing(() => toSettings(options)); // here, because what a run throws is no bad usage
   configureLogging({ loggingLevel, loggingFormat }); // not before: a module may do so itself
 
   await using docket = await open(settings, terminal);
@@ -44,7 +47,7 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
     url: redactUrl(url),
     tasks: docket.tasks.join(", "),
   });
-  await Worker.run(docket, { ...rest, fallback: handler });
+  await Worker.run(docket, { ...options, untilFinished });
   log.info("Stopped working on {docket}", { docket: docket.name });
   return 0;
 }

@@ -1,0 +1,44 @@
+/**
+ * Pipes: what reads the output may stop reading.
+ *
+ * @module
+ */
+
+import { deepStrictEqual as deepEqual, match, strictEqual as equal } from "node:assert/strict";
+import { cliTest } from "./_docket.ts";
+
+cliTest("docket … | head -1 ends without a word", async (scene) => {
+  const docket = await scene.connect();
+  const calls = Array.from({ length: 1_000 }, () => docket.call("nobody", { delay: "1h" })());
+  await docket.addAll(calls); // more than fits in a pipe
+
+  for (const command of ["snapshot", "snapshot --json"]) {
+    const { code, stdout, stderr } = await scene.shell(`docket ${command} | head -1`);
+
+    deepEqual([code, stderr], [0, ""]);
+    match(stdout, command === "snapshot" ? /^\S+: 1000 scheduled, .*\n$/ : /^\{\n$/);
+  }
+});
+
+cliTest("docket … into a pipe is whole, however long it is", async (scene) => {
+  const docket = await scene.connect();
+  const calls = Array.from({ length: 1_000 }, () => docket.call("nobody", { delay: "1h" })());
+  await docket.addAll(calls);
+
+  const { stdout: rows } = await scene.shell("docket snapshot | (sleep 0.1; wc -l)");
+  const { executions } = JSON.parse(await scene.prints("snapshot", "--json"));
+
+  equal(rows.trim(), "1002");
+  equal(executions.length, 1_000);
+});
+
+cliTest("docket snapshot says the same in each pipe", async (scene) => {
+  const docket = await scene.connect();
+  await docket.add("nobody", { key: "é👍", when: new Date("2100-01-31T09:00Z") })();
+
+  const env = { COLUMNS: "20", FORCE_COLOR: "1", TERM: "xterm-256color" };
+  const first = await scene.run("snapshot");
+
+  deepEqual(await scene.runWith({ env }, "snapshot"), first);
+  match(first.stdout, / nobody {2}é👍 /);
+});
