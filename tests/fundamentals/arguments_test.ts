@@ -32,11 +32,13 @@ const carried: Readonly<Record<string, unknown>> = {
   "a URL": new URL("https://example.com/a?b=c#d"),
   "bytes": [new Uint8Array([0, 255]), new Float64Array([NaN]), new Uint8Array([1]).buffer],
   "an error": new RangeError("too far", { cause: new Error("before") }),
-  "Temporal": [
-    Temporal.Instant.from("2026-01-01T00:00:00Z"),
-    Temporal.Duration.from("PT5M"),
-    Temporal.ZonedDateTime.from("2026-01-01T00:00[Europe/Berlin]"),
-  ],
+  "Temporal, where the runtime has it": "Temporal" in globalThis
+    ? [
+      Temporal.Instant.from("2026-01-01T00:00:00Z"),
+      Temporal.Duration.from("PT5M"),
+      Temporal.ZonedDateTime.from("2026-01-01T00:00[Europe/Berlin]"),
+    ]
+    : [],
 };
 
 onEveryStorage("Arguments", (test) => {
