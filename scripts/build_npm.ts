@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
 import { expect } from "./node/command.ts";
@@ -158,7 +159,8 @@ async function print({ file, size, unpackedSize, files }: Packed): Promise<void>
   const manifest = await Deno.readTextFile(new URL("npm/package.json", root));
   const dependencies = Object.keys(JSON.parse(manifest).dependencies);
   const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
-  console.log(`${fileURLToPath(file)}: ${kilobytes(size)}, ${files.length} files`);
+  const path = relative(fileURLToPath(root), fileURLToPath(file));
+  console.log(`${path}: ${kilobytes(size)}, ${files.length} files`);
   console.log(`Unpacked: ${kilobytes(unpackedSize)}`);
   console.log(`Dependencies: ${dependencies.length} (${dependencies.join(", ")})`);
   console.log(`Installed with theirs: ${await countInstalled(file)} packages`);
