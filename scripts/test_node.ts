@@ -15,7 +15,7 @@ import config from "../deno.json" with { type: "json" };
 import { checkTypes, runConsumer } from "./node/consumer.ts";
 import { check, Report, type Tally } from "./node/report.ts";
 import { compileSuite, divideTests, type Division, leftOut, runSuite } from "./node/suite.ts";
-import { openWorkspace, type Workspace } from "./node/workspace.ts";
+import { type Directory, furnish, openDirectory, type Workspace } from "./node/workspace.ts";
 import { provideRedis } from "./redis.ts";
 
 /** The oldest that `engines` in the package names, and every line with long support since. */
@@ -28,8 +28,9 @@ async function main(named: readonly string[]): Promise<number> {
   const everywhere = named.length > 0;
 
   await using redis = await provideRedis();
-  await using workspace = await open(versions);
-  disposeWhenStopped(redis, workspace);
+  await using directory = await openDirectory();
+  disposeWhenStopped(redis, directory);
+  const workspace = await install(directory, versions);
   const report = new Report();
   const division = await divideTests();
   await report.part("The list of what is left out", () => checkLists(division));
@@ -46,9 +47,9 @@ async function main(named: readonly string[]): Promise<number> {
   return report.close();
 }
 
-async function open(versions: readonly string[]): Promise<Workspace> {
+async function install(directory: Directory, versions: readonly string[]): Promise<Workspace> {
   const start = performance.now();
-  const workspace = await openWorkspace(versions);
+  const workspace = await furnish(directory, versions);
   print(workspace, (performance.now() - start) / 1_000);
   return workspace;
 }

@@ -11,8 +11,13 @@ import { expect } from "./command.ts";
 /** Versions of TypeScript that users check with. */
 export const compilers = ["5.9", "7"] as const;
 
-/** Goes away when disposed. */
-export interface Workspace extends AsyncDisposable {
+/** Goes away when disposed, whatever is in it. */
+export interface Directory extends AsyncDisposable {
+  readonly url: URL;
+}
+
+/** What {@linkcode furnish} put into a directory. */
+export interface Workspace {
   readonly packed: Packed;
   /** A project in which the tarball is installed. */
   readonly app: URL;
@@ -28,30 +33,31 @@ export interface Workspace extends AsyncDisposable {
   tsc(version: string): string;
 }
 
+/** Makes an empty one. */
+export async function openDirectory(): Promise<Directory> {
+  const path = await Deno.makeTempDir({ prefix: "docket_node_" });
+  return {
+    url: pathToFileURL(`${path}/`),
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+  };
+}
+
 /** Builds, packs and installs the package, and these versions of Node. */
-export async function openWorkspace(nodes: readonly string[]): Promise<Workspace> {
-  const directory = await Deno.makeTempDir({ prefix: "docket_node_" });
-  const dispose = () => Deno.remove(directory, { recursive: true });
-  const at = (path: string) => new URL(path, pathToFileURL(`${directory}/`));
-  try {
-    const [{ packed, installed }] = await Promise.all([
-      installPackage(at),
-      installTools(at("tools/"), nodes),
-    ]);
-    return {
-      packed,
-      installed,
-      app: at("app/"),
-      suite: at("app/suite/"),
-      scratch: at("scratch/"),
-      node: (version) => fileURLToPath(at(`tools/node_modules/node${version}/bin/node`)),
-      tsc: (version) => fileURLToPath(at(`tools/node_modules/typescript${version}/bin/tsc`)),
-      [Symbol.asyncDispose]: dispose,
-    };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+export async function furnish(directory: Directory, nodes: readonly string[]): Promise<Workspace> {
+  const at = (path: string) => new URL(path, directory.url);
+  const [{ packed, installed }] = await Promise.all([
+    installPackage(at),
+    installTools(at("tools/"), nodes),
+  ]);
+  return {
+    packed,
+    installed,
+    app: at("app/"),
+    suite: at("app/suite/"),
+    scratch: at("scratch/"),
+    node: (version) => fileURLToPath(at(`tools/node_modules/node${version}/bin/node`)),
+    tsc: (version) => fileURLToPath(at(`tools/node_modules/typescript${version}/bin/tsc`)),
+  };
 }
 
 async function installPackage(
