@@ -12,6 +12,7 @@
  * @module
  */
 import config from "../deno.json" with { type: "json" };
+import { stopping } from "./node/command.ts";
 import { checkTypes, runConsumer } from "./node/consumer.ts";
 import { check, Report, type Tally } from "./node/report.ts";
 import { compileSuite, divideTests, type Division, leftOut, runSuite } from "./node/suite.ts";
@@ -64,10 +65,11 @@ function checkLists({ stale }: Division): Promise<Tally> {
   });
 }
 
-/** An interrupt leaves no server and no directory behind. */
+/** An interrupt leaves no program, no server and no directory behind. */
 function disposeWhenStopped(...opened: readonly AsyncDisposable[]): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, async () => {
+      stopping.abort();
       await Promise.allSettled(opened.map((each) => each[Symbol.asyncDispose]()));
       Deno.exit(130);
     });

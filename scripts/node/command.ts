@@ -21,17 +21,21 @@ export interface RunOptions {
   readonly patience?: number;
 }
 
+/** Aborted when this process is to end: it takes the programs that it runs along. */
+export const stopping = new AbortController();
+
 /** Runs a program, however it ends. */
 export async function run(
   program: string,
   args: readonly string[],
   { patience = 300, ...options }: RunOptions = {},
 ): Promise<Ended> {
-  const signal = AbortSignal.timeout(patience * 1_000);
+  const timeout = AbortSignal.timeout(patience * 1_000);
+  const signal = AbortSignal.any([timeout, stopping.signal]);
   const command = new Deno.Command(program, { ...options, args: [...args], stdin: "null", signal });
   const { success, code, stdout, stderr } = await command.output();
   const text = new TextDecoder();
-  const late = signal.aborted ? `\nIt hangs: it was ended after ${patience} s` : "";
+  const late = timeout.aborted ? `\nIt hangs: it was ended after ${patience} s` : "";
   return { success, code, stdout: text.decode(stdout), stderr: text.decode(stderr) + late };
 }
 
