@@ -87,5 +87,5 @@ async function documentedNames(path: string): Promise<string[]> {
 }
 
 function list(names: string): string[] {
-  return names.trim().split(/\s+/).sort();
+  return names.split(/\s+/).filter((name) => name !== "").sort();
 }
