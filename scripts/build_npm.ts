@@ -1,56 +1,83 @@
 /**
- * Builds the npm package from the same sources: JavaScript that Node 20 runs, with declarations.
+ * Builds the npm package from the same sources: JavaScript that Node 20 runs, with declarations and the command line. Run by
+ * itself it also packs it, into `dist/`, and prints how large that is and what it depends on.
  *
  * ```sh
- * deno run -A scripts/build_npm.ts
+ * deno task npm
  * ```
  *
  * @module
  */
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
+import { expect } from "./node/command.ts";
+import { compile, root } from "./node/compiler.ts";
 
-const root = new URL("../", import.meta.url);
-const compiler = "npm:typescript@7.0.2/tsc";
 const entryPoints = Object.entries(config.exports);
+
+/** What `deno.json` has no place for. */
+const described = {
+  description: "Distributed background tasks for TypeScript, on Redis streams or in memory",
+  keywords: [
+    "background",
+    "deno",
+    "distributed",
+    "jobs",
+    "queue",
+    "redis",
+    "scheduler",
+    "streams",
+    "tasks",
+    "worker",
+  ],
+} as const;
+
+/** Node 20 does not know `import.meta.main`: so `cli.js` does nothing by itself, and this does. */
+const bin = `#!/usr/bin/env node
+import process from "node:process";
+import { main } from "../cli.js";
+
+process.exit(await main(process.argv.slice(2)));
+`;
+
+/** What `npm pack` tells. */
+export interface Packed {
+  /** The tarball. */
+  readonly file: URL;
+  /** Bytes of the tarball. */
+  readonly size: number;
+  /** Bytes of what is in it. */
+  readonly unpackedSize: number;
+  /** Paths of what is in it. */
+  readonly files: readonly string[];
+}
 
 /** Writes the package to this directory, which is emptied first. */
 export async function buildNpm(outDir: URL = new URL("npm/", root)): Promise<void> {
   await Deno.remove(outDir, { recursive: true }).catch(ignoreMissing);
-  await Deno.mkdir(outDir, { recursive: true });
-  await compile(outDir);
+  await Deno.mkdir(new URL("bin/", outDir), { recursive: true });
+  await compile(entryPoints.map(([, source]) => source), outDir);
   for (const [, source] of entryPoints) await declareLibraries(new URL(typesOf(source), outDir));
   for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) {
-    await Deno.copyFile(new URL(file, root), new URL(file, outDir)).catch(ignoreMissing);
+    await Deno.copyFile(new URL(file, root), new URL(file, outDir));
   }
+  await Deno.writeTextFile(new URL("bin/docket.js", outDir), bin, { mode: 0o755 });
   const manifest = JSON.stringify(await describe(outDir), null, 2);
   await Deno.writeTextFile(new URL("package.json", outDir), `${manifest}\n`);
 }
 
-/** `deno check` has checked the types; this only strips them and lowers what Node 20 lacks. */
-async function compile(outDir: URL): Promise<void> {
-  const options = [
-    ["--outDir", fileURLToPath(outDir)],
-    ["--rootDir", "."],
-    ["--target", "es2022"], // lowers `await using`
-    ["--lib", "es2023,esnext.disposable,dom"],
-    ["--module", "esnext"],
-    ["--moduleResolution", "bundler"],
-    ["--rewriteRelativeImportExtensions"],
-    ["--declaration"],
-    ["--noCheck"],
-    ["--skipLibCheck"],
-  ];
-  const sources = entryPoints.map(([, source]) => source);
-  // Without the project's configuration, whose lock file would otherwise take the compiler in.
-  const run = ["run", "-A", "--no-config", "--no-lock", compiler];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...run, ...options.flat(), ...sources],
-    cwd: root,
-  }).output();
-  if (success) return;
-  const text = new TextDecoder();
-  throw new Error(`Cannot compile the package: ${text.decode(stdout)}${text.decode(stderr)}`);
+/** Packs what {@linkcode buildNpm} wrote, as `npm publish` would. */
+export async function packNpm(
+  staged: URL = new URL("npm/", root),
+  destination: URL = new URL("dist/", root),
+): Promise<Packed> {
+  await Deno.mkdir(destination, { recursive: true });
+  const args = ["pack", "--json", "--pack-destination", fileURLToPath(destination)];
+  const [packed] = JSON.parse(await expect("npm", args, { cwd: staged }));
+  const { filename, size, unpackedSize, files } = packed;
+  const paths = files.map(({ path }: { readonly path: string }) => path);
+  return { file: new URL(filename, destination), size, unpackedSize, files: paths };
 }
 
 /** Names the library that `AsyncDisposable` is declared in, which a consumer's settings may lack. */
@@ -67,15 +94,19 @@ async function describe(outDir: URL): Promise<Record<string, unknown>> {
       default: source.replace(/\.ts$/, ".js"),
     }]),
   );
-  const dependencies = await dependenciesOf(outDir);
   return {
     name,
     version,
+    ...described,
     license,
     type: "module",
-    exports,
+    types: "./mod.d.ts",
+    exports: { ...exports, "./package.json": "./package.json" },
+    bin: { docket: "./bin/docket.js" },
+    files: ["bin/", "src/", "*.js", "*.d.ts", "CHANGELOG.md"],
+    sideEffects: false,
     engines: { node: ">=20" },
-    dependencies,
+    dependencies: await dependenciesOf(outDir),
   };
 }
 
@@ -110,4 +141,32 @@ function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-if (import.meta.main) await buildNpm();
+/** How many packages an install of this tarball brings, itself not counted. */
+async function countInstalled(tarball: URL): Promise<number> {
+  const directory = await Deno.makeTempDir({ prefix: "docket_npm_" });
+  try {
+    const args = ["install", "--package-lock-only", "--no-audit", "--no-fund"];
+    await expect("npm", [...args, fileURLToPath(tarball)], { cwd: directory });
+    const lock = JSON.parse(await Deno.readTextFile(`${directory}/package-lock.json`));
+    return Object.keys(lock.packages).filter((path) => path !== "").length - 1;
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Sizes and counts, for whoever releases it: `docs/decisions/0015-npm-package.md` justifies them. */
+async function print({ file, size, unpackedSize, files }: Packed): Promise<void> {
+  const manifest = await Deno.readTextFile(new URL("npm/package.json", root));
+  const dependencies = Object.keys(JSON.parse(manifest).dependencies);
+  const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
+  const path = relative(fileURLToPath(root), fileURLToPath(file));
+  console.log(`${path}: ${kilobytes(size)}, ${files.length} files`);
+  console.log(`Unpacked: ${kilobytes(unpackedSize)}`);
+  console.log(`Dependencies: ${dependencies.length} (${dependencies.join(", ")})`);
+  console.log(`Installed with theirs: ${await countInstalled(file)} packages`);
+}
+
+if (import.meta.main) {
+  await buildNpm();
+  await print(await packNpm());
+}

@@ -1,9 +1,17 @@
 /**
  * A Redis for tests: the one `REDIS_URL` names, or else a server of our own on a free loopback port.
- * Run by itself it starts a server, prints the URL and stays until it is interrupted.
+ * Run by itself it starts a server, prints the URL and stays until it is interrupted. It uses nothing of one runtime, as the
+ * tests that need it run in Deno and in Node.
  *
  * @module
  */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { Redis } from "ioredis";
 import { redactUrl } from "../src/base/redact.ts";
 import { redisBinary } from "./redis_binary.ts";
@@ -36,7 +44,7 @@ export interface StartOptions {
  * @throws {Error} when neither can be had; tests that need Redis are never skipped
  */
 export async function provideRedis(): Promise<ProvidedRedis> {
-  const url = Deno.env.get("REDIS_URL");
+  const url = process.env.REDIS_URL;
   if (!url) return await startRedis();
   await expectAnswer(url);
   return { url, [Symbol.asyncDispose]: () => Promise.resolve() };
@@ -47,7 +55,7 @@ export async function startRedis({ args = [], port }: StartOptions = {}): Promis
   const binary = await redisBinary();
   for (let attempt = 1;; attempt++) {
     try {
-      return await launch(binary, port ?? freePort(), args);
+      return await launch(binary, port ?? await freePort(), args);
     } catch (error) {
       // Between our look and the server's bind, another process may have taken the port.
       const raced = port === undefined && error instanceof PortTakenError && attempt < 10;
@@ -62,24 +70,25 @@ class PortTakenError extends Error {}
 const patience = 15_000;
 
 async function launch(binary: string, port: number, args: readonly string[]): Promise<OwnRedis> {
-  const directory = await Deno.makeTempDir({ prefix: "docket_redis_" });
+  const directory = await mkdtemp(join(tmpdir(), "docket_redis_"));
   const socket = `${directory}/redis.sock`;
   const log = `${directory}/redis.log`;
   const defaults = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
   const places = ["--port", `${port}`, "--dir", directory, "--logfile", log];
-  const child = new Deno.Command(binary, {
-    args: [...places, ...defaults, ...args, "--unixsocket", socket],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped", // a refused option is reported here; everything later goes to the log
-  }).spawn();
+  const command = [...places, ...defaults, ...args, "--unixsocket", socket];
+  // On stderr a refused option is reported; everything later goes to the log.
+  const child = spawn(binary, command, { stdio: ["ignore", "ignore", "pipe"] });
+  let refusal = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => refusal += text);
+  child.once("error", ({ message }) => refusal += message); // it did not even start
   let exited = false;
-  const exit = child.status.then(() => void (exited = true));
+  const exit = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  void exit.then(() => exited = true);
 
   async function dispose(): Promise<void> {
     if (!exited) kill(child);
     await exit;
-    await Deno.remove(directory, { recursive: true }).catch(ignoreMissing);
+    await rm(directory, { recursive: true, force: true });
   }
 
   const deadline = performance.now() + patience;
@@ -88,32 +97,30 @@ async function launch(binary: string, port: number, args: readonly string[]): Pr
       await new Promise((resolve) => setTimeout(resolve, 10));
       continue;
     }
-    if (!exited) kill(child);
-    const refusal = await new Response(child.stderr).text();
-    const logged = await Deno.readTextFile(log).catch(() => "");
+    const logged = await readFile(log, "utf8").catch(() => "");
     await dispose();
     throw startError(port, `${refusal}\n${logged}`.trim());
   }
-  await child.stderr.cancel();
+  child.stderr.destroy();
   const url = `redis://127.0.0.1:${port}/0`;
-  return { url, port, socket, pid: child.pid, [Symbol.asyncDispose]: dispose };
+  return { url, port, socket, pid: child.pid!, [Symbol.asyncDispose]: dispose };
 }
 
 /**
  * Whether the server behind this socket takes commands. The question goes to the socket, which is in
  * a directory of our own: on the port, another process could answer in the server's place.
  */
-async function answers(socket: string): Promise<boolean> {
-  try {
-    using connection = await Deno.connect({ transport: "unix", path: socket });
-    await connection.write(new TextEncoder().encode("PING\r\n"));
-    const reply = new Uint8Array(64);
-    const length = await connection.read(reply) ?? 0;
-    // A server with a password refuses with NOAUTH, and is ready too.
-    return /^(\+|-NOAUTH)/.test(new TextDecoder().decode(reply.subarray(0, length)));
-  } catch {
-    return false; // not listening yet, or dead: the caller knows which
-  }
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket, () => connection.write("PING\r\n"));
+    connection.on("data", (reply) => {
+      // A server with a password refuses with NOAUTH, and is ready too.
+      resolve(/^(\+|-NOAUTH)/.test(`${reply}`));
+      connection.destroy();
+    });
+    connection.on("error", () => {}); // not listening yet, or dead: the caller knows which
+    connection.on("close", () => resolve(false));
+  });
 }
 
 function startError(port: number, output: string): Error {
@@ -127,19 +134,21 @@ function startError(port: number, output: string): Error {
  * A port that is free now. It lies below the ports that systems give to outgoing connections: a client
  * that retries while a test restarts the server can then not sit on the server's port itself.
  */
-function freePort(): number {
+async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer().listen(port, "127.0.0.1");
     try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      await once(server, "listening");
+      await new Promise((resolve) => server.close(resolve));
       return port;
     } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
     }
   }
 }
 
-function kill(child: Deno.ChildProcess): void {
+function kill(child: ChildProcess): void {
   try {
     child.kill("SIGKILL"); // ends a frozen server too
   } catch {
@@ -147,13 +156,10 @@ function kill(child: Deno.ChildProcess): void {
   }
 }
 
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-}
-
 async function expectAnswer(url: string): Promise<void> {
-  const target = URL.parse(url);
-  if (!target) throw new Error("Cannot use REDIS_URL: it is not a valid URL"); // which is not echoed
+  // Which is not echoed.
+  if (!URL.canParse(url)) throw new Error("Cannot use REDIS_URL: it is not a valid URL");
+  const target = new URL(url);
   const client = new Redis(target.protocol === "unix:" ? target.pathname : url, {
     lazyConnect: true,
     connectTimeout: 5_000,
@@ -176,6 +182,6 @@ if (import.meta.main) {
   await using redis = await startRedis();
   console.log(redis.url);
   await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, resolve);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
 }

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { spawn } from "node:child_process";
+import process from "node:process";
+
 /** What to tell someone without a server. */
 const remedy = "install redis-server or valkey-server, or set REDIS_URL";
 
@@ -39,7 +42,7 @@ function aptGet(...args: string[]): Promise<Ran | undefined> {
   // Run level 1 keeps the package from starting a service; the timeout waits for another apt-get.
   const environment = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
   const command = [...environment, "apt-get", "-o", "DPkg::Lock::Timeout=120", ...args];
-  return Deno.uid() === 0 ? run("env", ...command) : run("sudo", "-n", "env", ...command);
+  return process.getuid?.() === 0 ? run("env", ...command) : run("sudo", "-n", "env", ...command);
 }
 
 interface Ran {
@@ -47,13 +50,17 @@ interface Ran {
 }
 
 /** Runs a program to its end, however it ends; `undefined` when there is none of that name. */
-async function run(program: string, ...args: string[]): Promise<Ran | undefined> {
-  try {
-    const { stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
-    const text = new TextDecoder();
-    return { output: text.decode(stdout) + text.decode(stderr) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+function run(program: string, ...args: string[]): Promise<Ran | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => output += text);
+    }
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") resolve(undefined);
+      else reject(error);
+    });
+    child.once("close", () => resolve({ output }));
+  });
 }

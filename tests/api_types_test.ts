@@ -19,6 +19,7 @@ import {
   type Execution,
   type ExecutionProgress,
   ExponentialRetry,
+  type InstantLike,
   logged,
   loggedLength,
   type NameOf,
@@ -608,14 +609,14 @@ test("Docket.replace() refuses to go without a key", async () => {
 
 test("Docket.add() takes instants and delays of every kind", async () => {
   await using docket = await Docket.connect({ url: "memory://api-types-time" });
-  const instant = Temporal.Instant.from("2200-01-01T00:00:00Z");
-  const whens = [
-    instant,
-    instant.toZonedDateTimeISO("Europe/Berlin"),
-    instant.epochMilliseconds,
-    new Date(instant.epochMilliseconds),
-  ];
-  const delays = [3_600_000, "1h", { hours: 1 }, Temporal.Duration.from("PT1H")];
+  const date = new Date("2200-01-01T00:00:00Z");
+  const whens: InstantLike[] = [date, date.getTime()];
+  const delays: DurationLike[] = [3_600_000, "1h", { hours: 1 }];
+  if ("Temporal" in globalThis) { // not before Node 26
+    const instant = Temporal.Instant.from("2200-01-01T00:00:00Z");
+    whens.push(instant, instant.toZonedDateTimeISO("Europe/Berlin"));
+    delays.push(Temporal.Duration.from("PT1H"));
+  }
 
   const timed = await Promise.all(whens.map((when) => docket.add(greet, { when })("Jane")));
   const delayed = await Promise.all(delays.map((delay) => docket.add(greet, { delay })("Jane")));

@@ -11,6 +11,10 @@ import {
   rejects,
   strictEqual as equal,
 } from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { ConnectionError, type Execution, StorageFullError, task } from "../../mod.ts";
 import { startRedis } from "../../scripts/redis.ts";
 import { onOwnRedis, type OwnRedisStage } from "../_harness.ts";
@@ -306,7 +310,7 @@ onOwnRedis("A Redis that does not answer", (test) => {
     stage.start(docket, quick);
     equal(await stage.soon((await docket.add(work)(1)).result()), 1);
 
-    Deno.kill(stage.server.pid, "SIGSTOP");
+    process.kill(stage.server.pid, "SIGSTOP");
     const adding = docket.add(work, { key: "k" })(2);
     await rejects(adding, (error) => {
       ok(error instanceof ConnectionError, String(error));
@@ -314,7 +318,7 @@ onOwnRedis("A Redis that does not answer", (test) => {
       return true;
     });
     await rejects(docket.execution("k"), ConnectionError);
-    Deno.kill(stage.server.pid, "SIGCONT");
+    process.kill(stage.server.pid, "SIGCONT");
 
     const third = await docket.add(work, { key: "k" })(3); // it may exist, and then it ran or runs
     await stage.soon(third.result());
@@ -335,16 +339,16 @@ onOwnRedis("A Redis that does not answer", (test) => {
     const running = worker.runForever();
     await started.promise;
 
-    Deno.kill(stage.server.pid, "SIGSTOP");
+    process.kill(stage.server.pid, "SIGSTOP");
     await stage.soon(Promise.all([worker.close(), running]));
     await stage.soon(docket.close());
-    Deno.kill(stage.server.pid, "SIGCONT");
+    process.kill(stage.server.pid, "SIGCONT");
     stage.forget(); // it could not sign off
   });
 
   // 74: also while connecting
   test("lets a docket close that is connecting, and connecting be given up", async (stage) => {
-    Deno.kill(stage.server.pid, "SIGSTOP");
+    process.kill(stage.server.pid, "SIGSTOP");
     const enough = new Error("enough");
 
     await rejects(stage.connect({ signal: AbortSignal.abort(enough) }), enough);
@@ -354,7 +358,7 @@ onOwnRedis("A Redis that does not answer", (test) => {
     await stage.soon(lazy.close());
     await stage.soon(adding);
 
-    Deno.kill(stage.server.pid, "SIGCONT");
+    process.kill(stage.server.pid, "SIGCONT");
   });
 });
 
@@ -368,7 +372,7 @@ onOwnRedis("A Redis that is gone", (test) => {
     const waiting = rejects(execution.result(), { code: "CONNECTION" });
     await stage.sleep(20);
 
-    Deno.kill(stage.server.pid, "SIGKILL");
+    process.kill(stage.server.pid, "SIGKILL");
     await rejects(docket.cancel(execution.key), ConnectionError);
     await stage.soon(Promise.all([worker.close(), running]));
     await stage.soon(docket.close());
@@ -378,7 +382,7 @@ onOwnRedis("A Redis that is gone", (test) => {
 
   // F15, 70: it comes back with what it had
   test("is used again when it comes back, and nothing is lost", async (stage) => {
-    const directory = await Deno.makeTempDir({ prefix: "docket_fundamentals_" });
+    const directory = await mkdtemp(join(tmpdir(), "docket_fundamentals_"));
     const persistent = ["--dir", directory, "--appendonly", "yes", "--appendfsync", "always"];
     try {
       const first = await startRedis({ args: persistent });
@@ -408,7 +412,7 @@ onOwnRedis("A Redis that is gone", (test) => {
       await docket.close();
       stage.forget();
     } finally {
-      await Deno.remove(directory, { recursive: true });
+      await rm(directory, { recursive: true });
     }
   });
 });

@@ -5,6 +5,7 @@
  */
 
 import { strictEqual as equal } from "node:assert/strict";
+import { env } from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Redis } from "ioredis";
@@ -17,8 +18,8 @@ import { assertNoLeaks } from "../_leaks.ts";
 import { commands, KEPT } from "./commands.ts";
 import { type Ground, play } from "./play.ts";
 
-const [seed = "1", path] = Deno.env.get("DOCKET_SEED")?.split("/") ?? [];
-const runs = Deno.env.get("DOCKET_RUNS");
+const [seed = "1", path] = env.DOCKET_SEED?.split("/") ?? [];
+const runs = env.DOCKET_RUNS;
 const options = { recordTtl: KEPT, commandTimeout: 5_000, connectTimeout: 5_000 };
 
 test("Storage does what the model does, whatever comes in whatever order (memory)", async () => {
@@ -73,7 +74,7 @@ async function explore(numRuns: number, ground: () => Promise<Ground>): Promise<
       seed: Number(seed),
       path,
       numRuns: Number(runs ?? numRuns),
-      endOnFailure: Deno.env.get("DOCKET_SHRINK") === "no",
+      endOnFailure: env.DOCKET_SHRINK === "no",
     },
   );
   if (!details.failed) return;
