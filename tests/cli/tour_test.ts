@@ -31,7 +31,10 @@ test("The README's tour prints what the README says", async () => {
   for (const { command, printed } of steps) {
     const output: string = await run(command, { DOCKET_URL: url, DOCKET_NAME: name });
 
-    const shown: string = output.replaceAll(name, "tour").replaceAll(url, "redis://localhost:6379/0");
+    const shown: string = output.replaceAll(name, "tour").replaceAll(
+      url,
+      "redis://localhost:6379/0",
+    );
     deepEqual(shown.trimEnd().split("\n").map(timeless), printed.map(timeless), command);
   }
 
