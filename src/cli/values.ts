@@ -37,7 +37,10 @@ export function typedValue(metavar: "VALUE" | "ARG"): ValueParser<"sync", unknow
 export function writeTyped(value: unknown): string {
   if (typeof value === "bigint") return `bigint:${value}`;
   if (value instanceof Date) return `date:${value.toISOString()}`;
-  if (typeof value === "number" && !Number.isFinite(value)) return `float:${value}`;
+  // A whole number that large would be refused: it may not be the one that was meant.
+  if (typeof value === "number" && !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) {
+    return `float:${value}`;
+  }
   if (Array.isArray(value)) return `[${value.map(writeTyped).join(", ")}]`;
   return JSON.stringify(value) ?? String(value);
 }

@@ -186,6 +186,13 @@ test("writeTyped() writes what typedValue() reads as the same value", () => {
   }));
 });
 
+test("writeTyped() writes numbers that are no safe integers as such", () => {
+  for (const value of [2 ** 53, -(2 ** 53), 1e21, Infinity, NaN]) {
+    const again = read(typedValue("VALUE"), writeTyped(value));
+    ok(Object.is(again, value), writeTyped(value));
+  }
+});
+
 test("writeTyped() writes a range as one is written", () => {
   equal(writeTyped([1, 5]), "[1, 5]");
   equal(writeTyped({ a: ["b"] }), '{"a":["b"]}');
