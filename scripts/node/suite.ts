@@ -52,8 +52,8 @@ const essential = [
   "tests/worker/",
 ];
 
-/** So many files at a time: many of them mostly wait for Redis. */
-const concurrency = 6;
+/** So many files at a time: half of the time they wait. With more, tests on a busy machine run out of patience. */
+const concurrency = 4;
 
 /** Divides all test files of the repository: whatever is not left out runs. */
 export async function divideTests(): Promise<Division> {
