@@ -36,7 +36,7 @@ export type Test<S extends Stage = Stage> = (
 ) => void;
 
 /** No test takes longer, also on a busy machine: one that does hangs. */
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 
 /** Polling a real storage: often enough to be quick, rarely enough to leave the processor to those who work. */
 const GLANCE = 3;
@@ -164,7 +164,7 @@ export abstract class Stage {
 
   /** Lets time pass until something is so. */
   async eventually(claim: () => boolean | Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + PATIENCE / 3;
+    const deadline = performance.now() + PATIENCE / 2;
     while (!await claim()) {
       if (performance.now() > deadline) fail(`It never came true: ${claim}`);
       await this.glance();

@@ -10,13 +10,39 @@ import { compile, root } from "./compiler.ts";
 import type { Tally } from "./report.ts";
 import type { Verdict } from "./reporter.ts";
 
+/** The tests of the command line as a process. */
+const COMMANDS = [
+  "add",
+  "clear",
+  "failed_and_dead",
+  "help",
+  "pipes",
+  "secrets",
+  "settings",
+  "snapshot",
+  "startup",
+  "stopping",
+  "strike",
+  "tasks",
+  "tour",
+  "unreachable",
+  "watch",
+  "worker",
+  "workers",
+];
+
 /** Test files, and folders of them, that do not run in Node, each with the reason. */
 export const leftOut: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(COMMANDS.map((name) => [
+    `tests/cli/${name}_test.ts`,
+    "starts the command line with Deno; each Node starts the packed one",
+  ])),
   "tests/architecture_test.ts": "reads the TypeScript sources, whose code it never runs",
   "tests/examples_test.ts": "starts each example with Deno",
   "tests/exports_test.ts": "asks `deno doc`; entry_points.mjs compares the exports in Node",
   "tests/node/": "is about building this package, with Deno",
   "tests/processes/": "starts its workers and producers with Deno, to kill them",
+  "tests/scripts/": "is about what `deno compile` makes",
   "tests/scale/following_test.ts": "measures the heap of a process that it starts with Deno",
   "tests/worker/heap_test.ts": "measures the heap of a process that it starts with Deno",
 };

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The URL without user, password and query; `"<invalid URL>"` when it cannot be read, so that nothing is echoed. */
+/** The URL without user, password, query, and a path that may hold them; `"<invalid URL>"` when it cannot be read, so that nothing is echoed. */
 export function redactUrl(url: string | URL): string {
   let parsed: URL;
   try {
@@ -13,5 +13,6 @@ export function redactUrl(url: string | URL): string {
     return "<invalid URL>";
   }
   const credentials = parsed.username || parsed.password ? "***@" : "";
-  return `${parsed.protocol}//${credentials}${parsed.host}${parsed.pathname}`;
+  const path = parsed.pathname.includes("@") ? "/***" : parsed.pathname; // of redis:/:secret@host
+  return `${parsed.protocol}//${credentials}${parsed.host}${path}`;
 }

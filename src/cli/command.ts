@@ -17,19 +17,22 @@ export type Action = (terminal: Terminal) => Promise<number>;
 /** A command, or a group of them such as `docket failed`. */
 export type Command = Leaf | Group;
 
-interface Leaf {
+/** A command that does something. */
+export interface Leaf {
   readonly name: string;
   readonly brief: string;
   readonly parser: ActionParser;
 }
 
-interface Group {
+/** Commands under a common first word. */
+export interface Group {
   readonly name: string;
   readonly brief: string;
   readonly commands: readonly Leaf[];
 }
 
-type ActionParser = Parser<"sync", Action, unknown>;
+/** Reads what comes after the name of a command. */
+export type ActionParser = Parser<"sync", Action, unknown>;
 
 /** Stands for more options than a line can hold. */
 const MANY = [{ type: "ellipsis" }] as const;

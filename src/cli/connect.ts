@@ -4,7 +4,6 @@
  * @module
  */
 
-import { env } from "node:process";
 import { Docket } from "../docket/docket.ts";
 import { refusing, UsageError } from "./errors.ts";
 import { configureWarnings } from "./logging.ts";
@@ -41,9 +40,8 @@ function isMemory(url: string): boolean {
   return /^memory:/i.test(url.trim());
 }
 
-/** Whoever may list processes reads their arguments. */
 function warnOfPassword(url: string, terminal: Terminal): void {
-  if (url === env.DOCKET_URL?.trim()) return;
+  if (!terminal.typed("--url")) return;
   if (!URL.canParse(url) || new URL(url).password === "") return;
   terminal.note("Warning: --url has a password, which ps shows to everybody: set DOCKET_URL");
 }

@@ -88,7 +88,7 @@ async function specifierOf(module: string): Promise<string> {
   if (/^[./\\]|^[A-Za-z]:[\\/]|\.[cm]?[jt]sx?$/.test(module)) {
     throw new UsageError(
       `Cannot find the file ${quote(module)}${
-        module.includes(" ") ? "; put commas between several" : ""
+        /[ ,]/.test(module) ? "; repeat --tasks for several, or put commas in DOCKET_TASKS" : ""
       }`,
     );
   }

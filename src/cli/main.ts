@@ -48,7 +48,7 @@ const COMMANDS: readonly Command[] = [
  */
 export async function main(args: readonly string[]): Promise<number> {
   process.stdout.on("error", ignoreClosed);
-  const terminal = new Terminal();
+  const terminal = new Terminal(args);
   try {
     return await parse(args, terminal)(terminal);
   } catch (error) {
@@ -74,7 +74,7 @@ function parse(args: readonly string[], terminal: Terminal): Action {
   return run(parserOf(COMMANDS, args), {
     programName: "docket",
     args,
-    help: "both",
+    help: { command: true, option: { names: ["--help", "-h"] } },
     commandList: "top-level",
     usageLine: [{ type: "ellipsis" }],
     version: { value: VERSION, command: true, option: true },
@@ -89,7 +89,11 @@ function parse(args: readonly string[], terminal: Terminal): Action {
     onExit: (code) => {
       const error = said.find((text) => text.startsWith("Error: ")); // what else it says is usage
       if (error === undefined) throw new Ended(code);
-      throw new UsageError(error.replace("Error: ", "").replaceAll(/\s*\n\s*/g, " ").trim());
+      const reason = error.replace("Error: ", "").replaceAll(/\s*\n\s*/g, " ").trim();
+      const hint = /^Unexpected option or argument: "-\d/.test(reason)
+        ? " Put -- before negative numbers."
+        : "";
+      throw new UsageError(reason + hint);
     },
   });
 }

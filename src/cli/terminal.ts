@@ -14,7 +14,18 @@ export class Terminal {
   readonly interactive: boolean = process.stdout.isTTY === true;
   /** Whether results may be coloured: never in a pipe, nor with `NO_COLOR`. */
   readonly colors: boolean = this.interactive && !process.env.NO_COLOR;
+  readonly #args: readonly string[];
   #drawn = 0;
+
+  /** Keeps what was typed. */
+  constructor(args: readonly string[]) {
+    this.#args = args;
+  }
+
+  /** Whether an option was typed, where everybody sees it who may list processes. */
+  typed(flag: string): boolean {
+    return this.#args.some((arg) => arg === flag || arg.startsWith(`${flag}=`));
+  }
 
   /** How many columns a line may have; without bounds in a pipe. */
   get columns(): number {

@@ -135,12 +135,18 @@ function readTyped(written: string): unknown {
   if (Object.hasOwn(TYPES, type)) return TYPES[type](written.slice(colon + 1));
   if (/^[+-]?\d+$/.test(written)) return TYPES.int(written);
   // What begins as JSON does is meant as JSON; what does not is text, as a shell leaves it.
-  if (/^[[{"]/.test(written)) return readJson(written);
+  if (/^[[{"]/.test(written)) return readList(written) ?? readJson(written);
   try {
     return JSON.parse(written);
   } catch {
     return written;
   }
+}
+
+/** A list that JSON cannot write, such as a range of dates: `[date:2026-01-01, date:2026-01-31]`. */
+function readList(written: string): unknown[] | undefined {
+  const items = /^\[((?:date|bigint|float):[^"[\]{}]*)\]$/.exec(written)?.[1];
+  return items?.split(",").map((item) => readTyped(item.trim()));
 }
 
 function readJson(written: string): unknown {

@@ -13,6 +13,8 @@ const URLS: readonly (readonly [string | URL, string])[] = [
   ["unix:///run/redis.sock?password=secret", "unix:///run/redis.sock"],
   ["memory://name", "memory://name"],
   ["redis://:sec/ret@host", "<invalid URL>"],
+  ["redis:/:secret@host", "redis:///***"],
+  ["redis:secret@host", "redis:///***"],
   ["secret", "<invalid URL>"],
   ["", "<invalid URL>"],
 ];

@@ -12,6 +12,15 @@ import { cliTest, COMMANDS, forEach, nameOf, read, refusalOf, run } from "./_doc
 
 test("VERSION is that of deno.json", () => equal(VERSION, config.version));
 
+test("docket … -h is docket … --help", async () => {
+  for (const name of [[], ["add"], ["failed", "ls"]]) {
+    const [short, long] = [await run([...name, "-h"]), await run([...name, "--help"])];
+
+    equal(short.code, 0);
+    equal(short.stdout, long.stdout);
+  }
+});
+
 test("docket --version and docket version print the version", async () => {
   for (const args of [["--version"], ["version"]]) {
     deepEqual(await run(args), { code: 0, stdout: `${VERSION}\n`, stderr: "" });
@@ -103,6 +112,8 @@ for (
     [["snapshot", "--limit", "0"], /`--limit`.*"0"/],
     [["snapshot", "--limit"], /--limit/],
     [["worker", "--bogus"], /"--bogus"/],
+    [["add", "move", "-5"], /"-5"\. Put -- before negative numbers\.$/],
+    [["add", "move", "--key", ""], /^Cannot use an empty key/],
     [["cancel"], /`KEY`/],
     [["cancel", "a", "b"], /"b"/],
     [["snapshot", "\x1b[31mred"], /\\u001b\[31mred/],

@@ -34,6 +34,8 @@ for (
     `//:${PASSWORD}@host`,
     `${PASSWORD}`,
     `redis://:${PASSWORD}@`,
+    `redis:/:${PASSWORD}@host`, // one slash is missing, or both: it is a path then
+    `redis:${PASSWORD}@host`,
     `http://user:${PASSWORD}@host/${PASSWORD}?${PASSWORD}`, // of no scheme that is known
     `memory://:${PASSWORD}@host`,
   ]

@@ -61,6 +61,16 @@ test("duration() refuses what could be misunderstood", () => {
   }
 });
 
+test("typedValue() reads ranges of what JSON cannot write, and lists that JSON can as JSON", () => {
+  const range = [new Date("2026-01-01"), new Date("2026-01-31T09:00Z")];
+  deepEqual(read(typedValue("VALUE"), "[date:2026-01-01, date:2026-01-31T09:00Z]"), range);
+  deepEqual(read(typedValue("VALUE"), writeTyped(range)), range);
+  deepEqual(read(typedValue("VALUE"), "[bigint:1,bigint:2]"), [1n, 2n]);
+  deepEqual(read(typedValue("VALUE"), '["date:2026-01-01"]'), ["date:2026-01-01"]);
+  match(refusal(typedValue("VALUE"), "[date:tomorrow]"), /is not an instant/);
+  match(refusal(typedValue("VALUE"), "[date:2026-01-01"), /is not JSON/);
+});
+
 test("instant() reads dates and times that say how far they are from UTC", () => {
   const written: Readonly<Record<string, string>> = {
     "2026-01-31": "2026-01-31T00:00:00.000Z",

@@ -59,7 +59,7 @@ cliTest("docket watch tells of a state before it runs", async (scene) => {
   deepEqual(timeless(child.output).split("\n"), [
     'nobody "later"',
     "<instant> scheduled",
-    "<instant> cancelled (cancelled)",
+    "<instant> cancelled",
     "",
   ]);
 });

@@ -80,7 +80,10 @@ cliTest("docket worker that cannot load its tasks says why", async (scene) => {
 
   equal(await refused("--tasks", "nope.ts"), 'Cannot find the file "nope.ts"');
   equal(await refused("--tasks", "./nope"), 'Cannot find the file "./nope"');
-  match(await refused("--tasks", "a.ts b.ts"), /"a\.ts b\.ts"; put commas between several$/);
+  match(
+    await refused("--tasks", "a.ts b.ts"),
+    /"a\.ts b\.ts"; repeat --tasks for several, or put commas in DOCKET_TASKS$/,
+  );
   match(await refused("--tasks", "greet.ts:nope"), /nope .*it exports all, greet, number$/);
   match(await refused("--tasks", "greet.ts:number"), /number is no task, list or record of them$/);
   match(

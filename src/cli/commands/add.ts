@@ -14,7 +14,7 @@ import type { Docket } from "../../docket/docket.ts";
 import type { Execution } from "../../docket/execution.ts";
 import { leaf } from "../command.ts";
 import { connect } from "../connect.ts";
-import { refusing } from "../errors.ts";
+import { refusing, UsageError } from "../errors.ts";
 import { parsersOf, PLACE, type Values } from "../options.ts";
 import { relative } from "../render.ts";
 import type { Terminal } from "../terminal.ts";
@@ -77,6 +77,7 @@ export interface Call extends Values<typeof PLACE> {
 
 /** Schedules a task and tells what became of it. */
 export async function schedule(call: Call, terminal: Terminal): Promise<number> {
+  if (call.key === "") throw new UsageError("Cannot use an empty key: is a variable not set?");
   await using docket = await connect(call, terminal);
   const { task, args, when, delay, key, replace } = call;
   const execution = await refusing(() =>

@@ -56,7 +56,7 @@ function render(taken: Snapshot, name: string, { columns }: Terminal): string[] 
   if (listed.length === 0) return [`${name}: ${told}`];
   const rows = listed.map((one) => [
     one.state,
-    one.state === "queued" ? "now" : relative(one.when, takenAt),
+    one.when === undefined && one.state === "queued" ? "now" : relative(one.when, takenAt),
     one.task || "?",
     one.key,
     one.state === "running" ? one.worker ?? "" : "",

@@ -139,7 +139,8 @@ class Live implements View {
 function tellState({ state, attempt, worker, reason }: StateEvent): string {
   const by = worker !== undefined ? ` on ${worker}` : "";
   const which = attempt > 1 ? ` at attempt ${attempt}` : "";
-  return `${state}${reason ? ` (${reason})` : ""}${which}${by}`;
+  const why = reason !== undefined && reason !== state ? ` (${reason})` : "";
+  return `${state}${why}${which}${by}`;
 }
 
 function tellProgress({ current, total, message }: ProgressEvent): string {

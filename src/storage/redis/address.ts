@@ -64,9 +64,8 @@ function database(url: URL): number {
   const path = url.protocol === "unix:" ? "" : url.pathname.slice(1);
   const text = url.searchParams.get("db") ?? path;
   if (!/^\d{0,5}$/.test(text)) {
-    throw new TypeError(
-      `Cannot use a Redis URL with database "${text.slice(0, 20)}": give a number`,
-    );
+    // Not what it is: of a mistyped URL this may be the password (invariant 85).
+    throw new TypeError("Cannot use a Redis URL whose database is not a number");
   }
   return Number(text);
 }
