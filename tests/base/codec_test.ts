@@ -9,6 +9,7 @@ import {
   throws,
 } from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { type Codec, defaultCodec, parseJson } from "../../src/base/codec.ts";
 import { SerializationError } from "../../src/base/errors.ts";
@@ -193,9 +194,13 @@ test("Codec carries whatever fast-check thinks of, in text that any database can
     withTypedArray: true,
     withUnicodeString: true,
   });
+  // Before Node 24 no two invalid dates are equal for deepEqual; they have a test of their own.
+  const comparable = anything.filter((value) =>
+    !inspect(value, { depth: Infinity, maxArrayLength: Infinity }).includes("Invalid Date")
+  );
 
   fc.assert(
-    fc.property(anything, (value) => {
+    fc.property(comparable, (value) => {
       let text: string;
       try {
         text = codec.encode(value);

@@ -15,7 +15,13 @@ import { fileURLToPath } from "node:url";
 import { CommandError, UsageError } from "../../src/cli/errors.ts";
 import { loadFunction, loadTasks } from "../../src/cli/load.ts";
 
-const text = fileURLToPath(new URL("../../src/cli/render.ts", import.meta.url));
+/** A module of ours, as the runtime loads it. */
+function moduleOf(name: string): string {
+  const extension = import.meta.url.slice(-3); // in Node this is compiled
+  return fileURLToPath(new URL(`../../src/cli/${name}${extension}`, import.meta.url));
+}
+
+const text = moduleOf("render");
 
 test("loadTasks() gives a whole module, or one export of it", async () => {
   ok("span" in await loadTasks(text));
@@ -51,8 +57,7 @@ test("loadFunction() gives a function, and nothing else", async () => {
   const loaded = await loadFunction(`${text}:cut`);
 
   deepEqual(loaded("abcd", 3), "ab…");
-  await rejects(loadFunction(text), { message: /name its export, as in .*render\.ts:run$/ });
+  await rejects(loadFunction(text), { message: /name its export, as in .*render\.[tj]s:run$/ });
   await rejects(loadFunction(`${text}:nope`), UsageError);
-  const version = fileURLToPath(new URL("../../src/cli/version.ts", import.meta.url));
-  await rejects(loadFunction(`${version}:VERSION`), { message: /VERSION is none$/ });
+  await rejects(loadFunction(`${moduleOf("version")}:VERSION`), { message: /VERSION is none$/ });
 });
