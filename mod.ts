@@ -68,6 +68,7 @@ export type { ProgramOptions, RunOptions, WorkerOptions } from "./src/worker/opt
 export {
   type accepts,
   type AnyDependency,
+  type Beginning,
   type Close,
   type ContextName,
   type Decision,
@@ -84,6 +85,7 @@ export {
   type TaskContext,
   type TaskLogger,
 } from "./src/dependencies/dependency.ts";
+export { Cron, type CronOptions, type CronState } from "./src/dependencies/cron.ts";
 export { Depends, type Given, type Yielded } from "./src/dependencies/depends.ts";
 export type { Replacement } from "./src/dependencies/resolve.ts";
 export { logged, loggedLength, type LoggedParam, Params } from "./src/dependencies/params.ts";

@@ -128,12 +128,20 @@ export interface RunEnd {
   readonly began: boolean;
   /** When it started, on the storage's clock. */
   readonly startedAt: Millis;
+  /** The instant it was asked for, or that its last attempt was; absent when that was "now". */
+  readonly due?: Millis;
 }
 
 /** What comes after a run: the next of a chain, with the same arguments unless it names others; or nothing, on purpose. */
 export type Succession =
   | { readonly kind: "next"; readonly due: Due; readonly args?: readonly unknown[] }
   | { readonly kind: "stop" };
+
+/** When an automatic task is first due: in itself, or by the time that it is on the storage's clock. */
+export interface Beginning {
+  /** When; a function is given the time. */
+  readonly due: Due | ((now: Millis) => Due);
+}
 
 /**
  * Something a task declares and the worker supplies. Extend it to make your own.
@@ -189,8 +197,8 @@ export abstract class Dependency<Value, Args extends readonly unknown[] = readon
    */
   succeed?(end: RunEnd, value: Value | undefined): Succession | undefined;
 
-  /** When a task is first due that workers schedule by themselves; `undefined` when they do not. */
-  seed?(): { readonly due: Due } | undefined;
+  /** How a task begins that workers schedule by themselves; `undefined` when they do not. */
+  seed?(): Beginning | undefined;
 }
 
 /** Any dependency, whatever it gives. */

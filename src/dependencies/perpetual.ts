@@ -7,7 +7,13 @@
 import type { Millis } from "../base/clock.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
 import type { Due } from "../storage/contract.ts";
-import { Dependency, type RunEnd, type Succession, type supplies } from "./dependency.ts";
+import {
+  type Beginning,
+  Dependency,
+  type RunEnd,
+  type Succession,
+  type supplies,
+} from "./dependency.ts";
 
 /** Options of {@linkcode Perpetual}. */
 export interface PerpetualOptions {
@@ -124,7 +130,7 @@ export class Perpetual<Args extends readonly unknown[] = readonly unknown[]>
   }
 
   /** At once: automatic tasks start with the worker. */
-  override seed(): { readonly due: Due } | undefined {
+  override seed(): Beginning | undefined {
     return this.automatic ? { due: undefined } : undefined;
   }
 

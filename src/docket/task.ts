@@ -9,6 +9,7 @@ import { systemClock } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
 import {
   type AnyDependency,
+  type Beginning,
   CONTEXT_NAMES,
   type Dependencies,
   type Fits,
@@ -76,7 +77,7 @@ export interface Definition {
   /** Those of its dependencies that may decide what comes after a run. */
   readonly chain: readonly AnyDependency[];
   /** When it is first due, if workers schedule it by themselves. */
-  seed(): { readonly due: Due } | undefined;
+  seed(): Beginning | undefined;
   /** The names of its parameters, those of its `Params` or else of its source. */
   readonly parameters: readonly string[];
   /** What of its arguments may be logged (invariant 85). */
@@ -202,7 +203,7 @@ export function definitionOf(source: unknown, name?: string): Definition {
   };
 }
 
-function seedOf(dependencies: readonly AnyDependency[]): { readonly due: Due } | undefined {
+function seedOf(dependencies: readonly AnyDependency[]): Beginning | undefined {
   for (const dependency of dependencies) {
     const seed = dependency.seed?.();
     if (seed) return seed;
