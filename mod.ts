@@ -42,6 +42,8 @@ export type {
 } from "./src/docket/options.ts";
 export type { StrikeOfTask } from "./src/docket/striker.ts";
 export { PlannedCall, type returns } from "./src/docket/planned_call.ts";
+export { Agenda, type AgendaOptions, type Item, type ScatterOptions } from "./src/docket/agenda.ts";
+export type { ExpectedRun, PreviewOptions } from "./src/docket/preview.ts";
 export type { Snapshot } from "./src/docket/snapshot.ts";
 export type { WorkerInfo } from "./src/docket/presence.ts";
 export {
@@ -86,7 +88,10 @@ export {
   type TaskLogger,
 } from "./src/dependencies/dependency.ts";
 export { Cron, type CronOptions, type CronState } from "./src/dependencies/cron.ts";
-export { Depends, type Given, type Yielded } from "./src/dependencies/depends.ts";
+export { Depends } from "./src/dependencies/depends.ts";
+export type { Given, Yielded } from "./src/dependencies/given.ts";
+export type { SharedContext, SharedPool, SharedScope, Sharing } from "./src/dependencies/pool.ts";
+export { Shared, type SharedDependencies, type SharedValues } from "./src/dependencies/shared.ts";
 export type { Replacement } from "./src/dependencies/resolve.ts";
 export { logged, loggedLength, type LoggedParam, Params } from "./src/dependencies/params.ts";
 export {

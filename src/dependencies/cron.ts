@@ -5,6 +5,7 @@
  */
 
 import { Cron as Pattern } from "croner";
+import type { Millis } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import {
   type Beginning,
@@ -149,6 +150,11 @@ export class Cron extends Dependency<CronState> {
     return this.automatic
       ? { due: (now) => ({ at: this.next(new Date(now)).getTime() }) }
       : undefined;
+  }
+
+  /** At its next instant. */
+  override forecast(startedAt: Millis): Millis {
+    return this.next(new Date(startedAt)).getTime();
   }
 
   /** At the first instant after this run, whatever came meanwhile; or the end of the chain. */

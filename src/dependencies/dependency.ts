@@ -10,6 +10,7 @@ import type { Docket } from "../docket/docket.ts";
 import type { Execution } from "../docket/execution.ts";
 import type { Due } from "../storage/contract.ts";
 import type { Worker } from "../worker/worker.ts";
+import type { SharedPool } from "./pool.ts";
 import type { Progress } from "./progress.ts";
 
 /** Where a dependency carries the type of its value; never there at run time. */
@@ -96,6 +97,8 @@ export interface Scope {
    * task is called directly: policies then give their value and enforce nothing.
    */
   readonly abandon?: (reason: DocketError) => void;
+  /** What all executions of the worker share. */
+  readonly pool: SharedPool;
   /** Calls back when the execution is over, before it is settled; the last deferred goes first. */
   defer(close: Close): void;
   /** The value of another dependency: one per identity and execution, however many ask. */
@@ -196,6 +199,12 @@ export abstract class Dependency<Value, Args extends readonly unknown[] = readon
    * for it; `undefined` when it did not come so far. Of several dependencies in a record the first that decides is heard.
    */
   succeed?(end: RunEnd, value: Value | undefined): Succession | undefined;
+
+  /**
+   * When the run after one that starts at an instant is due, as far as that can be told beforehand: for
+   * `docket.preview()`.
+   */
+  forecast?(startedAt: Millis): Millis | undefined;
 
   /** How a task begins that workers schedule by themselves; `undefined` when they do not. */
   seed?(): Beginning | undefined;

@@ -134,6 +134,11 @@ export class Perpetual<Args extends readonly unknown[] = readonly unknown[]>
     return this.automatic ? { due: undefined } : undefined;
   }
 
+  /** After `every`, unless a run decides otherwise; of one without a pause nothing can be told. */
+  override forecast(startedAt: Millis): Millis | undefined {
+    return this.#every > 0 ? startedAt + this.#every : undefined;
+  }
+
   /** The next run; or the end of the chain. */
   override succeed(end: RunEnd, state: PerpetualState<Args> | undefined): Succession {
     if (end.outcome === "failed" && this.#onExhausted === "stop") return { kind: "stop" };
