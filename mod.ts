@@ -42,6 +42,8 @@ export type {
 } from "./src/docket/options.ts";
 export type { StrikeOfTask } from "./src/docket/striker.ts";
 export { PlannedCall, type returns } from "./src/docket/planned_call.ts";
+export { Agenda, type AgendaOptions, type Item, type ScatterOptions } from "./src/docket/agenda.ts";
+export type { ExpectedRun, PreviewOptions } from "./src/docket/preview.ts";
 export type { Snapshot } from "./src/docket/snapshot.ts";
 export type { WorkerInfo } from "./src/docket/presence.ts";
 export {
@@ -68,6 +70,7 @@ export type { ProgramOptions, RunOptions, WorkerOptions } from "./src/worker/opt
 export {
   type accepts,
   type AnyDependency,
+  type Beginning,
   type Close,
   type ContextName,
   type Decision,
@@ -84,7 +87,11 @@ export {
   type TaskContext,
   type TaskLogger,
 } from "./src/dependencies/dependency.ts";
-export { Depends, type Given, type Yielded } from "./src/dependencies/depends.ts";
+export { Cron, type CronOptions, type CronState } from "./src/dependencies/cron.ts";
+export { Depends } from "./src/dependencies/depends.ts";
+export type { Given, Yielded } from "./src/dependencies/given.ts";
+export type { SharedContext, SharedPool, SharedScope, Sharing } from "./src/dependencies/pool.ts";
+export { Shared, type SharedDependencies, type SharedValues } from "./src/dependencies/shared.ts";
 export type { Replacement } from "./src/dependencies/resolve.ts";
 export { logged, loggedLength, type LoggedParam, Params } from "./src/dependencies/params.ts";
 export {

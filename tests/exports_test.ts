@@ -16,30 +16,37 @@ interface Names {
 const expected: Readonly<Record<string, Names>> = {
   ".": {
     values: `
-      CancelledError ConnectionError Dependency DependencyError Depends Docket DocketError Execution
-      ExecutionCancelledError ExecutionExpiredError ExecutionFailedError ExponentialRetry
-      LeaseLostError NonRetryableError Params PayloadTooLargeError Perpetual PlannedCall Progress
-      ProtocolError ResultTimeoutError Retry RetryRequest SerializationError ShutdownError
-      StorageFullError Timeout TimeoutError UnknownTaskError Worker logged loggedLength
-      standardTasks task
+      Agenda CancelledError ConnectionError Cron Dependency DependencyError Depends Docket
+      DocketError Execution ExecutionCancelledError ExecutionExpiredError ExecutionFailedError
+      ExponentialRetry LeaseLostError NonRetryableError Params PayloadTooLargeError Perpetual
+      PlannedCall Progress ProtocolError ResultTimeoutError Retry RetryRequest SerializationError
+      Shared ShutdownError StorageFullError Timeout TimeoutError UnknownTaskError Worker logged
+      loggedLength standardTasks task
     `,
     types: `
-      AddOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf CallOptions CancelReason
-      Clock Close Codec ContextName Decision Dependencies DependencyFailure Disposition
-      DocketOptions DurationFields DurationLike ErrorCode ExecutionEvent ExecutionProgress
-      ExecutionSeed ExecutionState ExecutionTtl ExecutionsOf ExponentialRetryOptions Failure Fits
-      Given Handler InstantLike ListOptions LoggedParam Millis NameOf PerpetualOptions
-      PerpetualState Planner ProgramOptions ProgressEvent ProgressUpdate ReplaceOptions Replacement Resolved
-      ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions Schedulable Scheduler Scope
-      Snapshot StandardTasks StateEvent Strike StrikeOfTask StrikeOperator Succession Task
+      AddOptions AgendaOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf Beginning
+      CallOptions CancelReason Clock Close Codec ContextName CronOptions CronState Decision
+      Dependencies DependencyFailure Disposition DocketOptions DurationFields DurationLike
+      ErrorCode ExecutionEvent ExecutionProgress ExecutionSeed ExecutionState ExecutionTtl
+      ExecutionsOf ExpectedRun ExponentialRetryOptions Failure Fits Given Handler InstantLike Item
+      ListOptions LoggedParam Millis NameOf PerpetualOptions PerpetualState Planner
+      PreviewOptions ProgramOptions ProgressEvent ProgressUpdate ReplaceOptions Replacement
+      Resolved ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions ScatterOptions
+      Schedulable Scheduler Scope SharedContext SharedDependencies SharedPool SharedScope SharedValues
+      Sharing Snapshot StandardTasks StateEvent Strike StrikeOfTask StrikeOperator Succession Task
       TaskContext TaskLogger Tasks TemporalDuration TimeoutState WorkerInfo WorkerOptions Yielded
       accepts resolved returns supplies
     `,
   },
   "./cli": { values: "main", types: "" },
   "./testing": {
-    values: "FakeClock conformance",
-    types: "Setup Subject",
+    values: `
+      FakeClock FaultyStorage assertScheduled conformance memoryDocket memoryStorage runAll
+    `,
+    types: `
+      ExpectedSchedule FaultOptions MemoryDocketOptions MemoryStorageOptions RunAllOptions Setup
+      Subject Verb
+    `,
   },
   "./storage": {
     values: "DEAD_RECORD_TTL NEW OWN",

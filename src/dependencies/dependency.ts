@@ -10,6 +10,7 @@ import type { Docket } from "../docket/docket.ts";
 import type { Execution } from "../docket/execution.ts";
 import type { Due } from "../storage/contract.ts";
 import type { Worker } from "../worker/worker.ts";
+import type { SharedPool } from "./pool.ts";
 import type { Progress } from "./progress.ts";
 
 /** Where a dependency carries the type of its value; never there at run time. */
@@ -96,6 +97,8 @@ export interface Scope {
    * task is called directly: policies then give their value and enforce nothing.
    */
   readonly abandon?: (reason: DocketError) => void;
+  /** What all executions of the worker share. */
+  readonly pool: SharedPool;
   /** Calls back when the execution is over, before it is settled; the last deferred goes first. */
   defer(close: Close): void;
   /** The value of another dependency: one per identity and execution, however many ask. */
@@ -128,12 +131,20 @@ export interface RunEnd {
   readonly began: boolean;
   /** When it started, on the storage's clock. */
   readonly startedAt: Millis;
+  /** The instant it was asked for, or that its last attempt was; absent when that was "now". */
+  readonly due?: Millis;
 }
 
 /** What comes after a run: the next of a chain, with the same arguments unless it names others; or nothing, on purpose. */
 export type Succession =
   | { readonly kind: "next"; readonly due: Due; readonly args?: readonly unknown[] }
   | { readonly kind: "stop" };
+
+/** When an automatic task is first due: in itself, or by the time that it is on the storage's clock. */
+export interface Beginning {
+  /** When; a function is given the time. */
+  readonly due: Due | ((now: Millis) => Due);
+}
 
 /**
  * Something a task declares and the worker supplies. Extend it to make your own.
@@ -189,8 +200,14 @@ export abstract class Dependency<Value, Args extends readonly unknown[] = readon
    */
   succeed?(end: RunEnd, value: Value | undefined): Succession | undefined;
 
-  /** When a task is first due that workers schedule by themselves; `undefined` when they do not. */
-  seed?(): { readonly due: Due } | undefined;
+  /**
+   * When the run after one that starts at an instant is due, as far as that can be told beforehand: for
+   * `docket.preview()`.
+   */
+  forecast?(startedAt: Millis): Millis | undefined;
+
+  /** How a task begins that workers schedule by themselves; `undefined` when they do not. */
+  seed?(): Beginning | undefined;
 }
 
 /** Any dependency, whatever it gives. */

@@ -11,12 +11,7 @@ import {
   type Scope,
   type TaskContext,
 } from "./dependency.ts";
-
-/** What a factory may give: a value, or a promise of one. */
-export type Given<Value> = Value | Promise<Value>;
-
-/** What a factory may give instead: it yields the value once, and cleans up when it is resumed. */
-export type Yielded<Value> = Generator<Value, void, void> | AsyncGenerator<Value, void, void>;
+import { type Given, openGiven, type Yielded } from "./given.ts";
 
 /**
  * A resource opened for each execution, one however many ask for it, and closed after the handler and before the
@@ -75,56 +70,8 @@ export class Depends<Value, D extends Dependencies = Record<never, never>>
 
   /** Calls the factory, once per execution. */
   override async open(scope: Scope): Promise<Value> {
-    const given = await this.#factory(await scope.openAll(this.#dependencies));
-    if (isGenerator<Value>(given)) return await this.#openGenerator(given, scope);
-    if (isDisposable(given)) {
-      scope.defer(async () => {
-        if (Symbol.asyncDispose in given) await given[Symbol.asyncDispose]();
-        else given[Symbol.dispose]();
-      });
-    }
-    return given as Value;
-  }
-
-  async #openGenerator(
-    generator: Yielded<Value>,
-    scope: Scope,
-  ): Promise<Value> {
-    const first = await generator.next();
-    if (first.done) throw new TypeError("Cannot open a generator that yields nothing: yield once");
-    scope.defer(async (failure) => {
-      const last = failure
-        ? await resumeWithError(generator, failure.error)
-        : await generator.next();
-      if (last.done) return;
-      await generator.return();
-      throw new TypeError("Cannot close a generator that yields twice: yield once");
-    });
-    return first.value;
+    return await openGiven(this.#factory(await scope.openAll(this.#dependencies)), scope.defer);
   }
 }
 
 type Factory<Value, D> = (context: TaskContext & Resolved<D>) => Given<Value> | Yielded<Value>;
-
-/** The error passes through the generator; coming out again as it was is what it should do, not another failure. */
-async function resumeWithError<Value>(
-  generator: Yielded<Value>,
-  error: unknown,
-): Promise<IteratorResult<Value, void>> {
-  try {
-    return await generator.throw(error);
-  } catch (thrown) {
-    if (thrown === error) return { done: true, value: undefined };
-    throw thrown;
-  }
-}
-
-function isGenerator<Value>(value: unknown): value is Yielded<Value> {
-  const tag = Object.prototype.toString.call(value);
-  return tag === "[object Generator]" || tag === "[object AsyncGenerator]";
-}
-
-function isDisposable(value: unknown): value is Disposable | AsyncDisposable {
-  return (typeof value === "object" || typeof value === "function") && value !== null &&
-    (Symbol.dispose in value || Symbol.asyncDispose in value);
-}

@@ -7,7 +7,13 @@
 import type { Millis } from "../base/clock.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
 import type { Due } from "../storage/contract.ts";
-import { Dependency, type RunEnd, type Succession, type supplies } from "./dependency.ts";
+import {
+  type Beginning,
+  Dependency,
+  type RunEnd,
+  type Succession,
+  type supplies,
+} from "./dependency.ts";
 
 /** Options of {@linkcode Perpetual}. */
 export interface PerpetualOptions {
@@ -124,8 +130,13 @@ export class Perpetual<Args extends readonly unknown[] = readonly unknown[]>
   }
 
   /** At once: automatic tasks start with the worker. */
-  override seed(): { readonly due: Due } | undefined {
+  override seed(): Beginning | undefined {
     return this.automatic ? { due: undefined } : undefined;
+  }
+
+  /** After `every`, unless a run decides otherwise; of one without a pause nothing can be told. */
+  override forecast(startedAt: Millis): Millis | undefined {
+    return this.#every > 0 ? startedAt + this.#every : undefined;
   }
 
   /** The next run; or the end of the chain. */

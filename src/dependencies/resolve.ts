@@ -21,6 +21,7 @@ import type {
   Scope,
   TaskContext,
 } from "./dependency.ts";
+import type { Pool } from "./pool.ts";
 
 /** Stands in for a dependency wherever it is asked for: its identity, and what to give instead. */
 export type Replacement = readonly [dependency: AnyDependency, give: () => unknown];
@@ -31,6 +32,7 @@ export interface ResourcesOptions {
   /** Makes the object that a handler or a factory is given: the context with these values beside it. */
   readonly contextWith: (values: Readonly<Record<string, unknown>>) => TaskContext;
   readonly abandon?: (reason: DocketError) => void;
+  readonly pool: Pool;
   readonly replacements?: readonly Replacement[];
 }
 
@@ -39,6 +41,7 @@ export class Resources implements Scope {
   readonly clock: Clock;
   readonly context: TaskContext;
   readonly abandon?: (reason: DocketError) => void;
+  readonly pool: Pool;
   readonly #contextWith: ResourcesOptions["contextWith"];
   readonly #replacements: ReadonlyMap<AnyDependency, () => unknown>;
   readonly #opened = new Map<AnyDependency, Promise<unknown>>();
@@ -48,8 +51,9 @@ export class Resources implements Scope {
   #over?: { readonly failure?: Failure };
   #closed = false;
 
-  constructor({ clock, contextWith, abandon, replacements = [] }: ResourcesOptions) {
+  constructor({ clock, contextWith, abandon, pool, replacements = [] }: ResourcesOptions) {
     this.clock = clock;
+    this.pool = pool;
     this.context = contextWith({});
     this.abandon = abandon;
     this.#contextWith = contextWith;

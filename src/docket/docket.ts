@@ -23,6 +23,12 @@ import {
 } from "./options.ts";
 import { PlannedCall, type returns } from "./planned_call.ts";
 import { listWorkers, type WorkerInfo } from "./presence.ts";
+import {
+  type ExpectedRun,
+  expectedRuns,
+  type PreviewOptions,
+  toPreviewSettings,
+} from "./preview.ts";
 import { Producer } from "./producer.ts";
 import { type AnyFunction, Registry, type Tasks } from "./registry.ts";
 import { type Snapshot, toExecutions, toSnapshot } from "./snapshot.ts";
@@ -346,6 +352,37 @@ export class Docket implements AsyncDisposable {
       storage.parked("dead", limit, options),
     ]);
     return toSnapshot(this, survey, dead);
+  }
+
+  /**
+   * What will run until an instant, the soonest first: what is on the docket, and what will follow it in the chains of
+   * `Cron` and `Perpetual` tasks that are registered here, as far as nothing decides otherwise meanwhile. No more than
+   * 10,000 of each state are looked at.
+   *
+   * @throws {ConnectionError} When the storage does not answer.
+   * @throws {TypeError} For an option that cannot be used.
+   * @throws {RangeError} For one out of range.
+   *
+   * @example
+   * ```ts
+   * import { deepEqual } from "node:assert/strict";
+   * import { Docket, Perpetual, task } from "@docket/docket";
+   *
+   * const sweep = task("sweep", { perpetual: new Perpetual({ every: "6h" }) }, (): void => {});
+   *
+   * await using docket = await Docket.connect({ url: "memory://preview-example", tasks: [sweep] });
+   * const when = new Date(Date.now() + 3_600_000);
+   * await docket.add(sweep, { key: "sweep", when })();
+   *
+   * const hours = (await docket.preview()).map((run) => (run.when.getTime() - when.getTime()) / 3_600_000);
+   * deepEqual(hours, [0, 6, 12, 18]);
+   * ```
+   */
+  async preview(options: PreviewOptions = {}): Promise<ExpectedRun[]> {
+    const settings = toPreviewSettings(options);
+    const { registry } = this.#internals;
+    const taken = await this.snapshot({ limit: 10_000, signal: options.signal });
+    return expectedRuns(taken, (task) => registry.get(task), settings);
   }
 
   /** What failed for good, the newest first, while its record is kept: at most 10,000. */

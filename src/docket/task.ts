@@ -5,10 +5,11 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { systemClock } from "../base/clock.ts";
+import { type Millis, systemClock } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
 import {
   type AnyDependency,
+  type Beginning,
   CONTEXT_NAMES,
   type Dependencies,
   type Fits,
@@ -17,9 +18,9 @@ import {
   validateDependencies,
 } from "../dependencies/dependency.ts";
 import { Params } from "../dependencies/params.ts";
+import { Pool } from "../dependencies/pool.ts";
 import { Progress } from "../dependencies/progress.ts";
 import { type Replacement, Resources } from "../dependencies/resolve.ts";
-import type { Due } from "../storage/contract.ts";
 import { parameterNames } from "./parameters.ts";
 import type { AnyFunction } from "./registry.ts";
 
@@ -73,10 +74,14 @@ export interface Definition {
   readonly dependencies: Dependencies;
   /** Whether there is anything to open. */
   readonly bare: boolean;
+  /** Those of its dependencies that may decide about a failure, in the order in which they are heard. */
+  readonly deciders: readonly AnyDependency[];
   /** Those of its dependencies that may decide what comes after a run. */
   readonly chain: readonly AnyDependency[];
+  /** When the run after one is due that starts at an instant, as far as that can be told. */
+  forecast(startedAt: Millis): Millis | undefined;
   /** When it is first due, if workers schedule it by themselves. */
-  seed(): { readonly due: Due } | undefined;
+  seed(): Beginning | undefined;
   /** The names of its parameters, those of its `Params` or else of its source. */
   readonly parameters: readonly string[];
   /** What of its arguments may be logged (invariant 85). */
@@ -146,7 +151,9 @@ export function task(
     name,
     dependencies,
     bare: all.length === 0,
+    forecast: (startedAt) => forecastOf(all, startedAt),
     seed: () => seedOf(all),
+    deciders: all.filter(({ decide }) => decide !== undefined),
     chain: all.filter(({ succeed }) => succeed !== undefined),
     ...names(handler, 1, all.find((dependency) => dependency instanceof Params)),
     call: (context, args) => handler(context, ...args),
@@ -194,7 +201,9 @@ export function definitionOf(source: unknown, name?: string): Definition {
     name: known,
     dependencies: {},
     bare: true,
+    forecast: () => undefined,
     seed: () => undefined,
+    deciders: [],
     chain: [],
     ...names(source as AnyFunction, 0),
     call: (_context, args) => source(...args),
@@ -202,10 +211,17 @@ export function definitionOf(source: unknown, name?: string): Definition {
   };
 }
 
-function seedOf(dependencies: readonly AnyDependency[]): { readonly due: Due } | undefined {
+function seedOf(dependencies: readonly AnyDependency[]): Beginning | undefined {
   for (const dependency of dependencies) {
     const seed = dependency.seed?.();
     if (seed) return seed;
+  }
+}
+
+function forecastOf(dependencies: readonly AnyDependency[], startedAt: Millis): Millis | undefined {
+  for (const dependency of dependencies) {
+    const at = dependency.forecast?.(startedAt);
+    if (at !== undefined) return at;
   }
 }
 
@@ -250,9 +266,12 @@ async function callDirectly(
 ): Promise<unknown> {
   const key = randomId();
   const progress = new Progress();
+  const log = getLogger(["docket", "task"]).with({ task: definition.name });
+  const pool = new Pool((signal) => ({ signal, log }), replacements);
   const resources = new Resources({
     clock: systemClock,
     contextWith: (values) => detached({ definition, args, key, progress }, given, values),
+    pool,
     replacements,
   });
   let result: unknown;
@@ -262,9 +281,10 @@ async function callDirectly(
   } catch (error) {
     // What closing throws as well says less than the task's own error, which a worker would keep too.
     await resources.close({ error, attempt: 1 }).catch(() => {});
+    await pool.close();
     throw error;
   }
-  await resources.close();
+  await resources.close().finally(() => pool.close());
   return result;
 }
 

@@ -22,8 +22,9 @@
  * - A **replacement** of a running task is deferred: it waits beside the task and takes its place when that run ends,
  *   whatever the run wanted (invariant 14).
  * - A **cancelled** running task keeps its key until its body ends; it is never run again (invariants 28, 55).
- * - A task is in the **background** while it is scheduled as the next of a chain, or is held because nobody knows it: it
- *   is as live as any other, but runs until all is done do not wait for it (invariant 51).
+ * - A task is in the **background** while it is scheduled as the next of a chain, or as the first of one that is to be
+ *   there always, or is held because nobody knows it: it is as live as any other, but runs until all is done do not wait
+ *   for it (invariant 51).
  * - **Strikes** are rules that keep tasks from running. The storage keeps them, and does not look inside. They have a
  *   version: whoever schedules says which one it has looked at, and is refused when there are newer ones (invariant 56).
  *
@@ -128,6 +129,9 @@ export interface Storage extends AsyncDisposable {
     keys: readonly string[],
     options?: Waiting & { readonly mark?: string },
   ): Promise<readonly Found[]>;
+
+  /** The time on the storage's clock. */
+  now(options?: Waiting): Promise<Millis>;
 
   /** How many tasks are live. */
   count(options?: Waiting): Promise<number>;

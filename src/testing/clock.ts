@@ -75,6 +75,12 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** How far away the next timer is, in milliseconds; `undefined` when there is none. */
+  get next(): Millis | undefined {
+    const timer = this.#next(Infinity);
+    return timer && Math.max(0, timer.at - this.#elapsed);
+  }
+
   /**
    * Moves time forward. Timers on the way fire at their instants, in order, and what each sets in motion settles before
    * the next, timers that it sets included.

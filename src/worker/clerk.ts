@@ -167,7 +167,8 @@ export class Clerk {
   #succession(what: Case, outcome: RunEnd["outcome"]): Succession | undefined {
     const { run: { claim }, definition, resources } = what;
     if (!definition || definition.chain.length === 0) return undefined;
-    const end = { outcome, began: what.began ?? false, startedAt: claim.startedAt };
+    const { startedAt, due } = claim;
+    const end = { outcome, began: what.began ?? false, startedAt, due };
     try {
       for (const dependency of definition.chain) {
         const succession = dependency.succeed?.(end, resources?.valueOf(dependency));

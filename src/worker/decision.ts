@@ -5,16 +5,16 @@
  */
 
 import { toInstant, toMillis } from "../base/duration.ts";
-import type { Decision, Dependencies, Failure, Succession } from "../dependencies/dependency.ts";
+import type { AnyDependency, Decision, Failure, Succession } from "../dependencies/dependency.ts";
 import type { Due } from "../storage/contract.ts";
 
 /**
- * The first decision of a record of dependencies.
+ * The first decision of those that are asked.
  *
  * @throws What a policy throws, and for a decision that cannot be carried out.
  */
-export function decisionOf(dependencies: Dependencies, failure: Failure): Decision {
-  for (const dependency of Object.values(dependencies)) {
+export function decisionOf(deciders: readonly AnyDependency[], failure: Failure): Decision {
+  for (const dependency of deciders) {
     const decision = dependency.decide?.(failure);
     if (decision) return validated(decision);
   }

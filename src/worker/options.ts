@@ -9,6 +9,13 @@ import { pid } from "node:process";
 import type { Millis } from "../base/clock.ts";
 import { type DurationLike, toMillis } from "../base/duration.ts";
 import { type OptionNames, refuseUnknownOptions, wholeNumber } from "../base/options.ts";
+import {
+  type AnyDependency,
+  type Dependencies,
+  Dependency,
+  validateDependencies,
+} from "../dependencies/dependency.ts";
+import type { Replacement } from "../dependencies/resolve.ts";
 import type { Execution } from "../docket/execution.ts";
 
 /** Options of a {@linkcode Worker}. */
@@ -75,6 +82,16 @@ export interface WorkerOptions {
    * @default 24 hours
    */
   readonly unknownTaskTtl?: DurationLike;
+  /**
+   * Dependencies around those of every task, such as a `Retry` or a `Timeout` for those that have none: opened first and
+   * closed last. The task's own wins, over one of the same name and over one that is the same policy.
+   */
+  readonly dependencies?: Dependencies;
+  /**
+   * What stands in for a `Depends` or a `Shared`, wherever it is nested: its identity, and what to give instead. For tests
+   * of whole workers.
+   */
+  readonly replace?: readonly Replacement[];
   /** Runs executions of tasks that are not registered here, instead of leaving them to others. */
   readonly fallback?: (execution: Execution) => unknown;
   /**
@@ -113,6 +130,8 @@ export interface Settings extends Pick<WorkerOptions, "fallback" | "onError"> {
   readonly gracePeriod: Millis;
   readonly unknownTaskTtl: Millis;
   readonly scheduleAutomaticTasks: boolean;
+  readonly dependencies: Dependencies;
+  readonly replace: readonly Replacement[];
 }
 
 const OPTIONS: OptionNames<WorkerOptions> = {
@@ -126,6 +145,8 @@ const OPTIONS: OptionNames<WorkerOptions> = {
   gracePeriod: true,
   scheduleAutomaticTasks: true,
   unknownTaskTtl: true,
+  dependencies: true,
+  replace: true,
   fallback: true,
   onError: true,
 };
@@ -149,9 +170,29 @@ export function toSettings(options: WorkerOptions): Settings {
     gracePeriod: toMillis("gracePeriod", options.gracePeriod ?? 25_000),
     unknownTaskTtl: toMillis("unknownTaskTtl", options.unknownTaskTtl ?? { hours: 24 }),
     scheduleAutomaticTasks: options.scheduleAutomaticTasks ?? true,
+    dependencies: toDependencies(options.dependencies ?? {}),
+    replace: toReplacements(options.replace ?? []),
     fallback: validateHook("fallback", options.fallback),
     onError: validateHook("onError", options.onError),
   };
+}
+
+function toDependencies(dependencies: Dependencies): Dependencies {
+  validateDependencies("a Worker", dependencies);
+  for (const [name, { succeed, seed }] of Object.entries<AnyDependency>(dependencies)) {
+    if (!succeed && !seed) continue;
+    throw new TypeError(`Cannot have every task come again: "${name}" is for tasks, not workers`);
+  }
+  return dependencies;
+}
+
+function toReplacements(replace: readonly Replacement[]): readonly Replacement[] {
+  const sound = Array.isArray(replace) &&
+    replace.every((one) =>
+      Array.isArray(one) && one[0] instanceof Dependency && typeof one[1] === "function"
+    );
+  if (sound) return replace;
+  throw new TypeError('Cannot use this for "replace": give pairs [dependency, () => instead]');
 }
 
 function defaultName(): string {

@@ -8,12 +8,14 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { CancelledError, LeaseLostError, messageOf, ShutdownError } from "../base/errors.ts";
 import { decodeArgs, decodeMessage, type Message } from "../base/message.ts";
-import type { Decision, Failure } from "../dependencies/dependency.ts";
-import { Resources } from "../dependencies/resolve.ts";
+import type { Decision, Dependencies, Failure } from "../dependencies/dependency.ts";
+import type { Pool } from "../dependencies/pool.ts";
+import { type Replacement, Resources } from "../dependencies/resolve.ts";
 import type { Execution } from "../docket/execution.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
 import type { Definition } from "../docket/task.ts";
 import type { Claim, Settlement } from "../storage/contract.ts";
+import { Around } from "./around.ts";
 import type { Bounds } from "./bounds.ts";
 import { type Case, Clerk, loggable } from "./clerk.ts";
 import { RunContext, type Surroundings } from "./context.ts";
@@ -42,6 +44,12 @@ export interface RunnerOptions extends Surroundings {
   readonly bounds: Bounds;
   /** What is still unknown after so long is dead, in milliseconds. */
   readonly unknownTaskTtl: Millis;
+  /** Around every task. */
+  readonly dependencies: Dependencies;
+  /** What stands in for dependencies. */
+  readonly replace: readonly Replacement[];
+  /** What the worker's executions share. */
+  readonly pool: Pool;
   /** Takes tasks that are not registered. */
   readonly fallback?: (execution: Execution) => unknown;
   /** Hears of everything that tasks throw. */
@@ -57,6 +65,7 @@ export class Runner {
   readonly #settler: Settler;
   readonly #clerk: Clerk;
   readonly #unknown: UnknownTasks;
+  readonly #around: Around;
 
   constructor(options: RunnerOptions) {
     const { docket, worker, running, settler, bounds } = options;
@@ -72,6 +81,7 @@ export class Runner {
       refused: (what, error) => this.#tell(what, error),
     });
     this.#unknown = new UnknownTasks(this.#clock);
+    this.#around = new Around(options.dependencies);
   }
 
   /** Runs a claim, made at `claimedAt` or later, to its settlement; never throws. */
@@ -124,8 +134,9 @@ export class Runner {
     } catch (error) {
       return this.#clerk.unreadable(run, error);
     }
-    const definition = this.#internals.registry.get(message.task) ?? this.#fallback(message.task);
-    if (!definition) return this.#hold({ run, message });
+    const known = this.#internals.registry.get(message.task) ?? this.#fallback(message.task);
+    if (!known) return this.#hold({ run, message });
+    const definition = this.#around.of(known);
     this.#unknown.forget(message.task);
     const what: Known = { run, message, definition, args: [], began: false };
     if (this.#options.bounds.isReached(run.claim.key)) return this.#turnAway(what);
@@ -154,7 +165,9 @@ export class Runner {
       name,
       dependencies: {},
       bare: true,
+      forecast: () => undefined,
       seed: () => undefined,
+      deciders: [],
       chain: [],
       parameters: [],
       loggable: () => undefined,
@@ -197,6 +210,8 @@ export class Runner {
       clock: this.#clock,
       contextWith: (values) => new RunContext(run, definition, args, this.#options, values),
       abandon: (reason) => run.abandon(reason),
+      pool: this.#options.pool,
+      replacements: this.#options.replace,
     });
     what.resources = resources;
     const handled = (async (): Promise<Outcome> => {
@@ -287,9 +302,9 @@ export class Runner {
   }
 
   /** A policy that cannot decide fails its own task, with the task's own error, and nothing else (invariant 36). */
-  #ask({ name, dependencies }: Definition, failure: Failure): Decision {
+  #ask({ name, deciders }: Definition, failure: Failure): Decision {
     try {
-      return decisionOf(dependencies, failure);
+      return decisionOf(deciders, failure);
     } catch (error) {
       log.error("A policy of {task} cannot decide about a failure: {reason}", {
         task: name,

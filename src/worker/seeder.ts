@@ -8,9 +8,10 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
+import type { Beginning } from "../dependencies/dependency.ts";
 import type { Internals } from "../docket/internals.ts";
 import type { Definition } from "../docket/task.ts";
-import type { Seed } from "../storage/contract.ts";
+import type { Due, Seed } from "../storage/contract.ts";
 import type { Bounds } from "./bounds.ts";
 
 const log = getLogger(["docket", "worker"]);
@@ -70,6 +71,9 @@ export class Seeder {
     // Later on every step tells (invariant 56), but an idle worker takes none: what was struck may be restored.
     if (this.#unsure) await book.refresh(signal);
     this.#unsure = false;
+    const now = automatic.some(({ seed }) => typeof seed()?.due === "function")
+      ? await storage.now({ signal }) // not this machine's (invariant 79)
+      : 0;
     const seeds: Seed[] = [];
     for (const { name, parameters, seed } of automatic) {
       // A struck one would be scheduled to be skipped.
@@ -80,7 +84,7 @@ export class Seeder {
       seeds.push({
         key: name,
         generation: randomId(),
-        due: seed()?.due,
+        due: begin(seed()?.due, now),
         body: this.#internals.producer.encode(name, []),
       });
     }
@@ -91,4 +95,8 @@ export class Seeder {
   #isOpen({ name, seed }: Definition): boolean {
     return !this.#bounds.isReached(name) && seed() !== undefined;
   }
+}
+
+function begin(due: Beginning["due"] | undefined, now: Millis): Due {
+  return typeof due === "function" ? due(now) : due;
 }

@@ -9,6 +9,7 @@ import { whenAborted } from "../base/abort.ts";
 import { type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
+import { Pool } from "../dependencies/pool.ts";
 import type { Docket } from "../docket/docket.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
 import { Bounds } from "./bounds.ts";
@@ -69,6 +70,7 @@ export class Worker implements AsyncDisposable {
   readonly #internals: Internals;
   readonly #settings: Settings;
   readonly #close = new AbortController();
+  readonly #pool: Pool;
   #work?: Promise<void>;
 
   /**
@@ -83,6 +85,8 @@ export class Worker implements AsyncDisposable {
     this.#docket = docket;
     this.#internals = internalsOf(docket);
     this.#internals.workers.add(this);
+    const logger = getLogger(["docket", "task"]).with({ docket: docket.name, worker: this.name });
+    this.#pool = new Pool((signal) => ({ signal, log: logger }), this.#settings.replace);
   }
 
   /**
@@ -176,6 +180,9 @@ export class Worker implements AsyncDisposable {
     } catch {
       // Whoever started it hears of it.
     } finally {
+      for (const error of await this.#pool.close()) {
+        log.error("Cannot close what is shared: {reason}", { reason: messageOf(error), error });
+      }
       this.#internals.workers.delete(this); // not before: the docket waits for those it knows
     }
   }
@@ -237,6 +244,8 @@ export class Worker implements AsyncDisposable {
       schedulingResolution,
       unknownTaskTtl,
       scheduleAutomaticTasks,
+      dependencies,
+      replace,
       fallback,
       onError,
     } = this.#settings;
@@ -251,6 +260,9 @@ export class Worker implements AsyncDisposable {
       settler,
       bounds,
       unknownTaskTtl,
+      dependencies,
+      replace,
+      pool: this.#pool,
       fallback,
       onError,
     });

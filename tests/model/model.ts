@@ -162,7 +162,7 @@ export class Model {
       if (this.#dead.has(key)) return "parked";
       if (this.#automatic.get(key) === false) return "stopped";
       this.#automatic.set(key, true);
-      this.#admit(key, { generation, body, ...instant(due, now) }, now, seen, isAfter(due));
+      this.#admit(key, { generation, body, ...instant(due, now) }, now, seen, isAfter(due), true);
       return "seeded";
     });
   }

@@ -118,6 +118,10 @@ export class MemoryStorage implements Storage {
     return this.#do(options, (memory) => memory.load(keys, options?.mark));
   }
 
+  now(options?: Waiting): Promise<Millis> {
+    return this.#do(options, (memory) => memory.clock.now());
+  }
+
   count(options?: Waiting): Promise<number> {
     return this.#do(options, (memory) => memory.count());
   }

@@ -134,7 +134,7 @@ export class Memory {
       if (this.#records.grave(key)) return "parked";
       if (this.#chains.isStopped(key)) return "stopped";
       this.#chains.start(key);
-      this.#tasks.admit(key, generation, due, body, now);
+      this.#tasks.admit(key, generation, due, body, now, true);
       return "seeded";
     });
     this.hints.tell(now);

@@ -139,6 +139,10 @@ export class RedisStorage implements Storage {
     return this.#requests.load(keys, options);
   }
 
+  now(options?: Waiting): Promise<Millis> {
+    return this.#upkeep.now(options);
+  }
+
   count(options?: Waiting): Promise<number> {
     return this.#upkeep.count(options);
   }

@@ -47,6 +47,7 @@ import { readSurvey } from "./survey.ts";
 const LONGEST = 10_000;
 
 type Verbs =
+  | "now"
   | "count"
   | "remaining"
   | "survey"
@@ -70,6 +71,12 @@ export class Upkeep implements Pick<Storage, Verbs> {
   constructor(site: Site, requests: Requests) {
     this.#site = site;
     this.#requests = requests;
+  }
+
+  async now({ signal }: Waiting = {}): Promise<Millis> {
+    const patience = { what: "ask for the time", signal };
+    const [seconds, micros] = await this.#site.client.command("TIME", [], patience) as string[];
+    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
   }
 
   async count({ signal }: Waiting = {}): Promise<number> {

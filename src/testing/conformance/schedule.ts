@@ -40,6 +40,15 @@ export function scheduleTests(test: Test): void {
     ok(next <= LONG && next > LONG - 5_000, `due in ${next} ms`);
   });
 
+  test("Storage.now() is the time by which delays are measured", async (scene) => {
+    const before = await scene.storage.now();
+    await scene.add("a", { due: { after: LONG } });
+    const after = await scene.storage.now();
+
+    const { due = 0 } = await scene.live("a");
+    ok(before + LONG <= due && due <= after + LONG, `${before} + ${LONG}, ${due}, ${after}`);
+  });
+
   test("Storage.schedule() queues at once what was due in the past", async (scene) => {
     await scene.storage.schedule([
       scene.call("past", { due: { at: 1_000 } }), // invariant 45

@@ -17,11 +17,11 @@ export function seedTests(test: Test): void {
 
     deepEqual([now.seeding, later.seeding], ["seeded", "seeded"]);
     like(await scene.live("now"), { generation: now.generation, state: "queued", body: "n" });
-    // Somebody waits for it: it is not the next of a chain yet.
+    // Nobody waits for the first of a chain, as for the next of it (invariant 51).
     like(await scene.live("later"), {
       generation: later.generation,
       state: "scheduled",
-      background: undefined,
+      background: true,
       body: "l",
       attempt: 1,
     });

@@ -15,6 +15,7 @@ import { flush, places } from "./_tasks.ts";
  * - Nothing is seeded over what is live or parked, nor where the chain was stopped on purpose (invariant 49).
  * - What is live under the key of a stopped chain was scheduled since, so the chain goes on. Not where somebody wants it
  *   cancelled: that has stopped the chain, and is yet to end the run.
+ * - A seed for later is in the background, as the next of its chain will be (invariant 51).
  * - A seed sent again is recognised like an add, while its task lives and while its record does (invariant 27).
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
  */
@@ -66,7 +67,7 @@ for i = FIRST, #ARGV, 3 do
   else
     reply = 'seeded'
     seeded[key] = generation
-    wait(key, generation, 1, 0, instant(due))
+    wait(key, generation, 1, 0, instant(due), true)
     call('HSET', bodies, key, body)
     if not known then call('HSET', automatic, key, 'on') end
   end
