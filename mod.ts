@@ -87,6 +87,15 @@ export {
   type TaskContext,
   type TaskLogger,
 } from "./src/dependencies/dependency.ts";
+export {
+  ConcurrencyLimit,
+  type ConcurrencyLimitOptions,
+} from "./src/dependencies/concurrency_limit.ts";
+export { Cooldown, type CooldownOptions } from "./src/dependencies/cooldown.ts";
+export { Debounce, type DebounceOptions } from "./src/dependencies/debounce.ts";
+export { type GateOptions, GatePolicy } from "./src/dependencies/gate.ts";
+export { RateLimit, type RateLimitOptions } from "./src/dependencies/rate_limit.ts";
+export type { Gate } from "./src/storage/contract.ts";
 export { Cron, type CronOptions, type CronState } from "./src/dependencies/cron.ts";
 export { Depends } from "./src/dependencies/depends.ts";
 export type { Given, Yielded } from "./src/dependencies/given.ts";

@@ -8,7 +8,7 @@ import type { Clock, Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Docket } from "../docket/docket.ts";
 import type { Execution } from "../docket/execution.ts";
-import type { Due } from "../storage/contract.ts";
+import type { Due, Gate } from "../storage/contract.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { SharedPool } from "./pool.ts";
 import type { Progress } from "./progress.ts";
@@ -199,6 +199,12 @@ export abstract class Dependency<Value, Args extends readonly unknown[] = readon
    * for it; `undefined` when it did not come so far. Of several dependencies in a record the first that decides is heard.
    */
   succeed?(end: RunEnd, value: Value | undefined): Succession | undefined;
+
+  /**
+   * The gate that a call must pass before it may begin, as data: the worker has the storage enter all gates of a run in one
+   * step. What it throws fails the execution.
+   */
+  gate?(task: string, args: readonly unknown[]): Gate;
 
   /**
    * When the run after one that starts at an instant is due, as far as that can be told beforehand: for

@@ -21,7 +21,7 @@ export interface Snapshot {
   readonly queued: readonly Execution[];
   /** Running: the one that started first goes first. */
   readonly running: readonly Execution[];
-  /** Waiting for another to end. */
+  /** Waiting for another to end: in line before a limit, the longest first, or to take a running one's place. */
   readonly waiting: readonly Execution[];
   /** Parked: the newest first. */
   readonly dead: readonly Execution[];
@@ -43,10 +43,13 @@ export function toSnapshot(docket: Docket, survey: Survey, dead: readonly Parked
     scheduled: live(survey.scheduled),
     queued: live(survey.queued),
     running: live(survey.running),
-    waiting: survey.waiting.map((deferred) => {
-      const { key, generation } = deferred;
-      return new Execution({ docket, key, generation, found: { deferred } });
-    }),
+    waiting: [
+      ...live(survey.inLine),
+      ...survey.waiting.map((deferred) => {
+        const { key, generation } = deferred;
+        return new Execution({ docket, key, generation, found: { deferred } });
+      }),
+    ],
     dead: toExecutions(docket, dead),
   };
 }

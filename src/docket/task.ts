@@ -74,6 +74,8 @@ export interface Definition {
   readonly dependencies: Dependencies;
   /** Whether there is anything to open. */
   readonly bare: boolean;
+  /** Those of its dependencies that a run must pass before it may begin. */
+  readonly gates: readonly AnyDependency[];
   /** Those of its dependencies that may decide about a failure, in the order in which they are heard. */
   readonly deciders: readonly AnyDependency[];
   /** Those of its dependencies that may decide what comes after a run. */
@@ -153,6 +155,7 @@ export function task(
     bare: all.length === 0,
     forecast: (startedAt) => forecastOf(all, startedAt),
     seed: () => seedOf(all),
+    gates: all.filter(({ gate }) => gate !== undefined),
     deciders: all.filter(({ decide }) => decide !== undefined),
     chain: all.filter(({ succeed }) => succeed !== undefined),
     ...names(handler, 1, all.find((dependency) => dependency instanceof Params)),
@@ -203,6 +206,7 @@ export function definitionOf(source: unknown, name?: string): Definition {
     bare: true,
     forecast: () => undefined,
     seed: () => undefined,
+    gates: [],
     deciders: [],
     chain: [],
     ...names(source as AnyFunction, 0),

@@ -59,12 +59,14 @@ import type {
   Step,
   StepReply,
 } from "./contract/work.ts";
+import type { Entry, Passage } from "./contract/gates.ts";
 import type { Change, Notice } from "./contract/news.ts";
 import type { Presence, Survey, Sweep, Swept } from "./contract/overview.ts";
 
 export * from "./contract/tasks.ts";
 export * from "./contract/calls.ts";
 export * from "./contract/work.ts";
+export * from "./contract/gates.ts";
 export * from "./contract/news.ts";
 export * from "./contract/overview.ts";
 
@@ -151,6 +153,12 @@ export interface Storage extends AsyncDisposable {
 
   /** Settles and claims in one call; see {@linkcode Step}. */
   step(step: Step, options?: Waiting): Promise<StepReply>;
+
+  /**
+   * Has claimed runs pass their gates, in the order given, all of a run's or none; see {@linkcode Entry}. A run that is to
+   * be cancelled, or replaced, ends here. Sent again it repeats the first answer, or says `"fenced"` of what does not run.
+   */
+  enter(entries: readonly Entry[], options?: Waiting): Promise<readonly Passage[]>;
 
   /**
    * Waits until a step may bring something. What it returns is where that step reads `from`; `undefined` when nothing

@@ -37,6 +37,7 @@ export class Around {
       ...definition,
       dependencies: { ...Object.fromEntries(ours), ...dependencies },
       bare: definition.bare && added.length === 0,
+      gates: [...definition.gates, ...added.filter(({ gate }) => gate)],
       deciders: [...definition.deciders, ...added.filter(({ decide }) => decide)],
       chain: [...definition.chain, ...added.filter(({ succeed }) => succeed)],
     };

@@ -7,7 +7,7 @@
 import type { Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Progress } from "../dependencies/progress.ts";
-import type { Claim } from "../storage/contract.ts";
+import type { Claim, Held } from "../storage/contract.ts";
 
 /** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
 export const DOUBTFUL = 0.8;
@@ -19,6 +19,8 @@ export class Run {
   renewedAt: Millis;
   /** Whether it was settled already, or is nobody's any more: what its handler still does changes nothing. */
   over = false;
+  /** The gates that it holds, if any: they are left when it is settled. */
+  leaves?: readonly Held[];
   /** How far it said it is, if it says anything. */
   progress?: Progress;
   #controller?: AbortController;

@@ -20,6 +20,7 @@ import type { Bounds } from "./bounds.ts";
 import { type Case, Clerk, loggable } from "./clerk.ts";
 import { RunContext, type Surroundings } from "./context.ts";
 import { decisionOf } from "./decision.ts";
+import type { Doorkeeper } from "./doorkeeper.ts";
 import { Run, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
 import { UnknownTasks } from "./unknown_tasks.ts";
@@ -44,6 +45,7 @@ export interface RunnerOptions extends Surroundings {
   readonly bounds: Bounds;
   /** What is still unknown after so long is dead, in milliseconds. */
   readonly unknownTaskTtl: Millis;
+  readonly doorkeeper: Doorkeeper;
   /** Around every task. */
   readonly dependencies: Dependencies;
   /** What stands in for dependencies. */
@@ -88,13 +90,14 @@ export class Runner {
   async run(claim: Claim, claimedAt: Millis): Promise<void> {
     const run = new Run(claim, claimedAt);
     this.#running.add(run);
-    let settlement: Settlement;
+    let settlement: Settlement | undefined;
     try {
       settlement = await this.#perform(run);
     } catch (error) {
       // The net below everything, a policy of the user's that throws included (invariant 36).
       settlement = this.#clerk.failed({ run }, error);
     }
+    if (settlement === undefined) return this.#forget(run);
     if (run.progress && !run.over) await this.#options.reporter.finish(run); // seen before the end is
     if (run.over) return; // settled meanwhile: what it says now changes nothing
     run.over = true;
@@ -127,7 +130,8 @@ export class Runner {
     }
   }
 
-  async #perform(run: Run): Promise<Settlement> {
+  /** `undefined`: it was turned away at a gate, and is not this worker's any more. */
+  async #perform(run: Run): Promise<Settlement | undefined> {
     let message: Message;
     try {
       message = decodeMessage(run.claim.body);
@@ -147,7 +151,22 @@ export class Runner {
       return this.#clerk.illegible(what, error); // another attempt could not read them either (39)
     }
     if (this.#isStruck(what)) return this.#clerk.struck(what);
+    if (definition.gates.length > 0 && !await this.#admit(what)) return undefined;
     return definition.bare ? await this.#runBare(what) : await this.#runWithin(what);
+  }
+
+  /** Whether its gates let it pass (invariant 59). */
+  async #admit({ run, definition, args, message }: Known): Promise<boolean> {
+    const ttl = this.#clerk.ttlOf({ run, message }, "cancelled");
+    return await this.#options.doorkeeper.admit(run, definition, args, ttl);
+  }
+
+  /** It waits for its turn, or was dropped: the storage has seen to that. */
+  #forget(run: Run): void {
+    if (run.over) return;
+    run.over = true;
+    this.#running.delete(run);
+    this.#settler.forget();
   }
 
   /** Parameter names are known here, so all strikes count (invariant 57). */
@@ -167,6 +186,7 @@ export class Runner {
       bare: true,
       forecast: () => undefined,
       seed: () => undefined,
+      gates: [],
       deciders: [],
       chain: [],
       parameters: [],

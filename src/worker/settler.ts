@@ -27,8 +27,13 @@ export class Settler {
   }
 
   /** Hands over a run's end. It counts only while the run's claim does (invariant 19). */
-  settle({ claim: { key, token } }: Run, settlement: Settlement): void {
-    this.#outbox.push({ key, token, settlement });
+  settle({ claim: { key, token }, leaves }: Run, settlement: Settlement): void {
+    this.#outbox.push(leaves ? { key, token, settlement, leaves } : { key, token, settlement });
+    this.#onReady();
+  }
+
+  /** A run is nobody's any more, and there is nothing to settle: there is room for another. */
+  forget(): void {
     this.#onReady();
   }
 

@@ -13,6 +13,7 @@ import { Pool } from "../dependencies/pool.ts";
 import type { Docket } from "../docket/docket.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
 import { Bounds } from "./bounds.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Finisher } from "./finisher.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -259,6 +260,7 @@ export class Worker implements AsyncDisposable {
       running,
       settler,
       bounds,
+      doorkeeper: new Doorkeeper({ storage, clock, reconnectionDelay }),
       unknownTaskTtl,
       dependencies,
       replace,

@@ -15,7 +15,7 @@ export interface Counts {
   readonly queued: number;
   /** Claimed: exact up to 10,000; beyond that some of them may be counted as queued. */
   readonly running: number;
-  /** Replacements that wait for a run to end. */
+  /** Replacements that wait for a run to end, and what is in line before a gate. */
   readonly waiting: number;
   /** Parked. */
   readonly dead: number;
@@ -33,7 +33,9 @@ export interface Survey {
   readonly queued: readonly LiveTask[];
   /** Those that were claimed first. */
   readonly running: readonly LiveTask[];
-  /** In no order. */
+  /** In line before gates: the longest waiting goes first. */
+  readonly inLine: readonly LiveTask[];
+  /** Replacements, in no order. */
   readonly waiting: readonly (DeferredTask & { readonly key: string })[];
 }
 

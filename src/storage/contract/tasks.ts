@@ -16,8 +16,8 @@ export interface LiveTask {
   readonly key: string;
   /** The id of the request that made it. */
   readonly generation: string;
-  /** Where it stands: due later, waiting to be claimed, or claimed. */
-  readonly state: "scheduled" | "queued" | "running";
+  /** Where it stands: due later, waiting to be claimed, claimed, or in line before a gate. */
+  readonly state: "scheduled" | "queued" | "running" | "waiting";
   /** From 1; grows with each retry. */
   readonly attempt: number;
   /** How often the present attempt was handed to a worker. */

@@ -6,6 +6,7 @@
 
 import type { Millis } from "../../base/clock.ts";
 import type { CancelReason } from "../../base/errors.ts";
+import type { Held } from "./gates.ts";
 import type { Due, LiveTask, Progress } from "./tasks.ts";
 
 /** Where a {@linkcode Storage.step} reads: what nobody holds yet. */
@@ -69,6 +70,8 @@ export interface Commit {
   readonly token: string;
   /** What is to become of it. */
   readonly settlement: Settlement;
+  /** The concurrency gates that it holds: left in the same step, and the next in line are woken (invariant 35). */
+  readonly leaves?: readonly Held[];
 }
 
 /** What a worker wants done with a task that it holds. `ttl` is how long the record stays, in milliseconds. */

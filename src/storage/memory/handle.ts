@@ -12,10 +12,12 @@ import {
   type Change,
   type Discard,
   type EndedTask,
+  type Entry,
   type Found,
   type Lease,
   NEW,
   type Notice,
+  type Passage,
   type Presence,
   type Promotion,
   type Reclaim,
@@ -116,6 +118,10 @@ export class MemoryStorage implements Storage {
     options?: Waiting & { readonly mark?: string },
   ): Promise<readonly Found[]> {
     return this.#do(options, (memory) => memory.load(keys, options?.mark));
+  }
+
+  enter(entries: readonly Entry[], options?: Waiting): Promise<readonly Passage[]> {
+    return this.#do(options, (memory) => memory.enter(entries, this.#recordTtl));
   }
 
   now(options?: Waiting): Promise<Millis> {

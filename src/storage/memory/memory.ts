@@ -17,9 +17,11 @@ import {
   type Discard,
   type Due,
   type EndedTask,
+  type Entry,
   type Found,
   type Lease,
   NEW,
+  type Passage,
   type Promotion,
   type Reclaim,
   type ReclaimReply,
@@ -268,6 +270,41 @@ export class Memory {
     return { claims: claimsOf(brought), cursor, strikes: this.rules.version };
   }
 
+  enter(entries: readonly Entry[], ttl: Millis): readonly Passage[] {
+    const now = this.clock.now();
+    const passages = entries.map((entry): Passage => {
+      const task = this.#tasks.get(entry.key);
+      if (task?.run?.token !== entry.token) return "fenced";
+      if (task.cancelled || task.deferred) {
+        // It has not begun, and never will (invariants 14, 28).
+        const reason = task.cancelled ? "cancelled" : "replaced";
+        return this.#turnAway(task, cancelledAt(task.attempt, reason, entry.ttl), now);
+      }
+      const verdict = this.#tasks.gates.judge(entry, task, now, (older) => {
+        // One that is live and does not run; whatever it waits for, it has become the older one.
+        if (this.#tasks.get(older.key) === older) this.#cancel(older, "dropped", now, ttl);
+      });
+      switch (verdict.kind) {
+        case "pass":
+          return "passed";
+        case "drop":
+          return this.#turnAway(task, cancelledAt(task.attempt, "dropped", entry.ttl), now);
+        case "later":
+          this.#putOff(task, now);
+          task.due = verdict.at;
+          this.#tasks.wait(task, now, false);
+          return "parked";
+        case "line":
+          this.#putOff(task, now);
+          this.#tasks.line(task, now, verdict.gate);
+          this.#tasks.admitWaiting(verdict.gate, now);
+          return "parked";
+      }
+    });
+    this.hints.tell(now);
+    return passages;
+  }
+
   renew(consumer: string, leases: readonly Lease[]): readonly Renewal[] {
     return leases.map(({ key, token }) => {
       const task = this.#tasks.get(key);
@@ -366,6 +403,7 @@ export class Memory {
     }
     if (task) {
       this.#tasks.leave(task); // what waited goes in the same step, wherever it waited (invariant 1)
+      this.#tasks.giveBack(task, now);
       this.#end(task, cancelledAt(task.attempt, "replaced", ttl), now);
     }
     this.#tasks.admit(key, generation, due, body, now);
@@ -376,6 +414,7 @@ export class Memory {
   #cancel(task: Task, reason: CancelReason, now: Millis, ttl: Millis): void {
     this.#tasks.leave(task);
     this.#tasks.remove(task.key);
+    this.#tasks.giveBack(task, now);
     this.#end(task, cancelledAt(task.attempt, reason, ttl), now);
   }
 
@@ -430,6 +469,23 @@ export class Memory {
     this.#tasks.stay(run.task);
   }
 
+  // ── Gates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Ends a run before it has begun. */
+  #turnAway(task: Task, ending: Ending, now: Millis): Passage {
+    const consumer = task.run?.consumer.name;
+    this.#tasks.leave(task);
+    this.#finish(task, ending, now, consumer);
+    return "dropped";
+  }
+
+  /** Takes a run back before it has begun: it takes its own delivery back, and whatever was kept for it. */
+  #putOff(task: Task, now: Millis): void {
+    this.#tasks.leave(task);
+    task.deliveries--;
+    this.#tasks.giveBack(task, now);
+  }
+
   // ── Settling ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #settle({ key, token, settlement }: Commit, now: Millis, ttl: Millis): boolean {
@@ -454,6 +510,7 @@ export class Memory {
   }
 
   #again(task: Task, due: Due, now: Millis, held = false): void {
+    this.#tasks.giveBack(task, now);
     task.due = instant(due, now);
     task.heldSince = held ? task.heldSince ?? now : undefined;
     this.#tasks.wait(task, now, held);
@@ -469,6 +526,7 @@ export class Memory {
   ): void {
     const { key, deferred } = task;
     this.#tasks.remove(key);
+    this.#tasks.giveBack(task, now);
     if (ending.stops) this.#chains.stop(key);
     this.#end(task, ending, now, consumer);
     if (deferred) this.#tasks.admit(key, deferred.generation, deferred.due, deferred.body, now);

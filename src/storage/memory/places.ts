@@ -5,7 +5,8 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
-import type { Due } from "../contract.ts";
+import type { Due, Held } from "../contract.ts";
+import { Gates } from "./gates.ts";
 import { Heap } from "./heap.ts";
 import type { Hints } from "./hints.ts";
 import { Line } from "./line.ts";
@@ -24,6 +25,9 @@ export class Places {
   readonly #due = new Heap<Task>();
   readonly #queue = new Line<Task>();
   readonly #running = new Line<Task>();
+  readonly #waiting = new Set<Task>();
+  /** Who holds which gate. */
+  readonly gates: Gates = new Gates();
   #background = 0;
 
   constructor(hints: Hints) {
@@ -43,6 +47,11 @@ export class Places {
   /** What runs: the longest without a renewal stands first. */
   get running(): Place {
     return this.#running;
+  }
+
+  /** What is in line before gates: the longest waiting goes first. */
+  get waiting(): ReadonlySet<Task> {
+    return this.#waiting;
   }
 
   /** How many tasks are live. */
@@ -114,6 +123,14 @@ export class Places {
     this.#running.push(task);
   }
 
+  /** Puts a task in line before a gate. */
+  line(task: Task, now: Millis, gate: Held): void {
+    task.state = "waiting";
+    this.gates.wait(task, gate);
+    this.#waiting.add(task);
+    this.#hints.state(task, "waiting", now);
+  }
+
   /** Takes a task from wherever it stands. It is to be given another place, or to be removed. */
   leave(task: Task): void {
     if (task.run) {
@@ -121,10 +138,30 @@ export class Places {
       task.run.consumer.held.delete(task);
       task.run = undefined; // the token is void from here on (invariant 20); worker and start are cleared (invariant 26)
     } else if (task.state === "queued") this.#queue.remove(task);
-    else {
+    else if (task.state === "waiting") {
+      this.#waiting.delete(task);
+      this.gates.leaveLine(task);
+    } else {
       this.#due.remove(task);
       if (task.background) this.#background--;
       task.background = false;
+    }
+  }
+
+  /** What a task holds it holds no longer; who is woken is queued. */
+  giveBack(task: Task, now: Millis): void {
+    if (task.held) this.#wake(this.gates.release(task), now);
+  }
+
+  /** Lets in who may come in. */
+  admitWaiting(gate: Held, now: Millis): void {
+    this.#wake(this.gates.admit(gate), now);
+  }
+
+  #wake(tasks: readonly Task[], now: Millis): void {
+    for (const task of tasks) {
+      this.#waiting.delete(task);
+      this.enqueue(task, now);
     }
   }
 

@@ -13,12 +13,13 @@ import { view, viewWithProgress } from "./task.ts";
 export function survey(tasks: Places, dead: number, limit: number, at: Millis): Survey {
   const scheduled = [...tasks.due].sort((a, b) => a.at - b.at || a.order - b.order);
   const running = [...tasks.running].sort((a, b) => a.run!.number - b.run!.number);
+  const inLine = [...tasks.waiting];
   const waiting = running.flatMap(({ key, deferred }) => deferred ? { key, ...deferred } : []);
   const counts = {
     scheduled: scheduled.length,
-    queued: tasks.size - scheduled.length - running.length,
+    queued: tasks.size - scheduled.length - running.length - inLine.length,
     running: running.length,
-    waiting: waiting.length,
+    waiting: waiting.length + inLine.length,
     dead,
   };
   return {
@@ -27,6 +28,7 @@ export function survey(tasks: Places, dead: number, limit: number, at: Millis): 
     scheduled: scheduled.slice(0, limit).map(view),
     queued: [...first(tasks.queue, limit)].map(view),
     running: running.slice(0, limit).map(viewWithProgress),
+    inLine: inLine.slice(0, limit).map(view),
     waiting: waiting.slice(0, limit),
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
-import type { Claim, DeferredTask, LiveTask, Progress } from "../contract.ts";
+import type { Claim, DeferredTask, Held, LiveTask, Progress } from "../contract.ts";
 import type { Consumer } from "./consumers.ts";
 import type { Timed } from "./heap.ts";
 import type { Linked } from "./line.ts";
@@ -40,6 +40,10 @@ export class Task implements Timed, Linked<Task> {
   heldSince: Millis | undefined = undefined;
   /** Present while, and only while, it runs. */
   run: Run | undefined = undefined;
+  /** The gates it holds, or that are kept for it. */
+  held: Held[] | undefined = undefined;
+  /** The gate before which it is in line. */
+  line: string | undefined = undefined;
   /** What takes its place when the run ends (invariant 14). */
   deferred: DeferredTask | undefined = undefined;
 

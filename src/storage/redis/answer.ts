@@ -6,7 +6,7 @@
 
 import { ProtocolError } from "../../base/errors.ts";
 import { ID_LENGTH } from "../../base/ids.ts";
-import type { Claim, Found, LiveTask, Renewal, Requeued, Verdict } from "../contract.ts";
+import type { Claim, Found, LiveTask, Passage, Renewal, Requeued, Verdict } from "../contract.ts";
 import {
   hasReported,
   readClaim,
@@ -95,4 +95,16 @@ export function readRenewal(letter: string): Renewal {
       return "lost";
   }
   throw new ProtocolError(`Cannot read the renewal ${JSON.stringify(letter)}`);
+}
+
+const PASSAGES: Readonly<Record<string, Passage>> = {
+  p: "passed",
+  w: "parked",
+  x: "dropped",
+  f: "fenced",
+};
+
+/** What became of an entry, by its letter. */
+export function readPassage(letter: string): Passage {
+  return PASSAGES[letter] ?? "fenced";
 }

@@ -21,7 +21,8 @@ export interface Keys {
   readonly background: string;
   /**
    * Hash, what is remembered of calls whose reply may get lost. `@watch` → until when somebody listens to events,
-   * `@strikes` → the version of the strikes, `@sweep` → how far the sweep is, `@clear` → the last page that was cleared.
+   * `@strikes` → the version of the strikes, `@sweep` → how far the sweep is, `@clear` → the last page that was cleared,
+   * `@turn` → the last turn that was given in a line.
    */
   readonly calls: string;
   /** Sorted set, key → when it was parked. */
@@ -36,6 +37,13 @@ export interface Keys {
   readonly strikes: string;
   /** Sorted set, consumer → when it was advertised last. */
   readonly workers: string;
+  /** Sorted set, key → its turn: what is in line before a gate. */
+  readonly waiters: string;
+  /**
+   * Before a letter, a colon and the id of a gate: `h` hash of holders, `l` sorted set of the line, `r` sorted set of
+   * grants, `c` string and `d` hash of who came last.
+   */
+  readonly gatePrefix: string;
   /** Before a consumer: string with a time to live, what it says of itself. While there is one it is advertised. */
   readonly workerPrefix: string;
   /** Before a user's key: string with a time to live, what the present run has reported, under its token. */
@@ -65,6 +73,8 @@ export function keysOf(docket: string): Keys {
     automatic: `${tag}:automatic`,
     strikes: `${tag}:strikes`,
     workers: `${tag}:workers`,
+    waiters: `${tag}:waiters`,
+    gatePrefix: `${tag}:g:`,
     workerPrefix: `${tag}:w:`,
     progressPrefix: `${tag}:p:`,
     recordPrefix: `${tag}:r:`,

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import type { Millis } from "../../base/clock.ts";
 import type { CancelReason } from "../../base/errors.ts";
 import { ID_LENGTH } from "../../base/ids.ts";
-import type { Call, Commit, Due, Lease, Progress, Settlement } from "../contract.ts";
+import type { Call, Commit, Due, Entry, Gate, Lease, Progress, Settlement } from "../contract.ts";
 
 /** The last instant that a `Date` can tell. Beyond it numbers would print with an exponent. */
 const END_OF_TIME: Millis = 8.64e15;
@@ -75,7 +75,8 @@ export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Gro
     const { length } = commits[group[0]].token;
     rest.push(name.slice(0, length), name.slice(length).split(" ")[0], group.length);
     for (const i of group) {
-      rest.push(commits[i].key, encodeSettlement(commits[i].settlement));
+      const { key, settlement, leaves } = commits[i];
+      rest.push(key, encodeLeaves(leaves) + encodeSettlement(settlement));
       order.push(i);
     }
   }
@@ -109,6 +110,40 @@ const REASONS: Readonly<Record<CancelReason, string>> = {
   dropped: "d",
   cleared: "x",
 };
+
+/** The gates that it leaves, before the settlement. */
+function encodeLeaves(leaves: Commit["leaves"]): string {
+  if (!leaves || leaves.length === 0) return "";
+  const each = leaves.map(({ id, max }) => `${Buffer.byteLength(id)}|${max}|${id}`);
+  return `G${leaves.length}|${each.join("")}`;
+}
+
+const GATES: Readonly<Record<Gate["kind"], string>> = {
+  concurrency: "h",
+  rate: "r",
+  cooldown: "c",
+  debounce: "d",
+};
+
+/** What goes to the script of an entry: key, token, TTL, how many gates; and five values for each of these. */
+export function encodeEntry({ key, token, gates, ttl }: Entry): (string | number)[] {
+  const encoded: (string | number)[] = [key, token, `${whole(ttl)}`, gates.length];
+  for (const gate of gates) encoded.push(GATES[gate.kind], gate.id, ...valuesOf(gate));
+  return encoded;
+}
+
+function valuesOf(gate: Gate): readonly [number, number, number] {
+  switch (gate.kind) {
+    case "concurrency":
+      return [gate.max, 0, 0];
+    case "rate":
+      return [gate.max, gate.per, gate.excess === "drop" ? 1 : 0];
+    case "cooldown":
+      return [gate.period, 0, 0];
+    case "debounce":
+      return [gate.quiet, 0, 0];
+  }
+}
 
 function encodeSettlement(settlement: Settlement): string {
   switch (settlement.kind) {

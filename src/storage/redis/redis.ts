@@ -12,9 +12,11 @@ import type {
   Change,
   Discard,
   EndedTask,
+  Entry,
   Found,
   Lease,
   Notice,
+  Passage,
   Presence,
   Promotion,
   Reclaim,
@@ -137,6 +139,10 @@ export class RedisStorage implements Storage {
     options?: Waiting & { readonly mark?: string },
   ): Promise<readonly Found[]> {
     return this.#requests.load(keys, options);
+  }
+
+  enter(entries: readonly Entry[], options?: Waiting): Promise<readonly Passage[]> {
+    return this.#work.enter(entries, options);
   }
 
   now(options?: Waiting): Promise<Millis> {

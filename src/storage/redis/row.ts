@@ -5,6 +5,7 @@
  * Q f generation(22) entry|attempt|deliveries|due                              waits in the stream
  * S f generation(22) |attempt|deliveries|due                                   waits in the due set
  * B f generation(22) |attempt|deliveries|due                                   so too, in the background
+ * W f generation(22) |attempt|deliveries|due|max|gate                          in line before a gate
  * R f generation(22) token(22) entry|attempt|deliveries|due|started|consumer   runs
  * f: the sum of 1 cancel wanted, 2 a replacement waits, 4 the present run has reported how far it is
  * due: milliseconds or nothing; and where nobody knew the task, `~` and since when
@@ -58,12 +59,12 @@ export function readClaim(key: string, row: string, body: string): Claim {
 export function readLive(key: string, row: string, body: string): LiveTask {
   const state = row[0];
   if (state === "R") return readClaim(key, row, body);
-  if (state !== "Q" && state !== "S" && state !== "B") throw unreadable("a row");
+  if (state !== "Q" && state !== "S" && state !== "B" && state !== "W") throw unreadable("a row");
   const [, attempt, deliveries, due = ""] = row.slice(TOKEN).split("|");
   return {
     key,
     generation: generationOf(row),
-    state: state === "Q" ? "queued" : "scheduled",
+    state: state === "Q" ? "queued" : state === "W" ? "waiting" : "scheduled",
     attempt: Number(attempt),
     deliveries: Number(deliveries),
     due: readDue(due),

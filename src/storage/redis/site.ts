@@ -11,7 +11,7 @@ import { whole } from "./outcome.ts";
 
 /** What most scripts are told. */
 export type Shared = Readonly<
-  Record<"recordPrefix" | "progressPrefix" | "events" | "wake" | "recordTtl", string>
+  Record<"recordPrefix" | "progressPrefix" | "gatePrefix" | "events" | "wake" | "recordTtl", string>
 >;
 
 /** One docket on one Redis: who calls it, where its keys are, what was heard of its strikes. */
@@ -28,7 +28,8 @@ export class Site {
     this.client = client;
     this.keys = keys;
     this.recordTtl = whole(recordTtl);
-    const { recordPrefix, progressPrefix, events, wake } = keys;
-    this.shared = { recordPrefix, progressPrefix, events, wake, recordTtl: `${this.recordTtl}` };
+    const { recordPrefix, progressPrefix, gatePrefix, events, wake } = keys;
+    const prefixes = { recordPrefix, progressPrefix, gatePrefix };
+    this.shared = { ...prefixes, events, wake, recordTtl: `${this.recordTtl}` };
   }
 }

@@ -15,11 +15,11 @@ const PAGE = 200;
 
 /** Tasks as they stood when they were counted; those that have ended since are left out. */
 export async function readSurvey(
-  { at, counts, scheduled, queued, running, waiting }: Surveyed,
+  { at, counts, scheduled, queued, running, inLine, waiting }: Surveyed,
   load: (keys: readonly string[]) => Promise<readonly Stored[]>,
 ): Promise<Survey> {
   const stored = new Map<string, Stored>();
-  const keys = [...new Set([...keysOf(scheduled, queued, running), ...waiting])];
+  const keys = [...new Set([...keysOf(scheduled, queued, running, inLine), ...waiting])];
   for (let from = 0; from < keys.length; from += PAGE) {
     const page = keys.slice(from, from + PAGE);
     (await load(page)).forEach((one, i) => stored.set(page[i], one));
@@ -30,6 +30,7 @@ export async function readSurvey(
     scheduled: readTasks(scheduled, stored),
     queued: readTasks(queued, stored),
     running: readTasks(running, stored),
+    inLine: readTasks(inLine, stored),
     waiting: waiting.flatMap((key) => {
       const text = stored.get(key)?.deferred;
       return text ? [{ key, ...readDeferred(text) }] : [];

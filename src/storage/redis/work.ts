@@ -7,8 +7,10 @@
 import type { Clock, Millis } from "../../base/clock.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import {
+  type Entry,
   type Lease,
   NEW,
+  type Passage,
   type Promotion,
   type Reclaim,
   type ReclaimReply,
@@ -19,10 +21,18 @@ import {
   type Storage,
   type Waiting,
 } from "../contract.ts";
-import { readClaims, readCommitted, readRenewal } from "./answer.ts";
+import { readClaims, readCommitted, readPassage, readRenewal } from "./answer.ts";
 import { Lane, laneField, LANES, memoriesOf, reclaimField } from "./lane.ts";
 import { MOST_REQUESTS, MOST_TASKS } from "./limits.ts";
-import { encodeProgress, expectId, groupCommits, groupLeases, whole } from "./outcome.ts";
+import {
+  encodeEntry,
+  encodeProgress,
+  expectId,
+  groupCommits,
+  groupLeases,
+  whole,
+} from "./outcome.ts";
+import { enter } from "./scripts/enter.ts";
 import { promote } from "./scripts/promote.ts";
 import { reclaim } from "./scripts/reclaim.ts";
 import { renew } from "./scripts/renew.ts";
@@ -32,7 +42,7 @@ import { step } from "./scripts/step.ts";
 import type { Site } from "./site.ts";
 import { Waiter } from "./wait.ts";
 
-type Verbs = "step" | "wait" | "reclaim" | "renew" | "promote" | "report" | "retire";
+type Verbs = "step" | "enter" | "wait" | "reclaim" | "renew" | "promote" | "report" | "retire";
 
 /** What workers call, and what is remembered of them: their lanes, and whether a read of theirs broke off. */
 export class Work implements Pick<Storage, Verbs> {
@@ -131,6 +141,24 @@ export class Work implements Pick<Storage, Verbs> {
       for (let n = 0; n < order.length; n++) renewals[from + order[n]] = readRenewal(letters[n]);
     }
     return renewals;
+  }
+
+  async enter(
+    entries: readonly Entry[],
+    { signal }: Waiting = {},
+  ): Promise<readonly Passage[]> {
+    const { client, keys, shared } = this.#site;
+    const passages: Passage[] = [];
+    for (let from = 0; from < entries.length; from += MOST_REQUESTS) {
+      const rest = entries.slice(from, from + MOST_REQUESTS).flatMap(encodeEntry);
+      const letters = await client.run(enter.call(keys, shared, rest), {
+        what: "enter gates",
+        unknown: "they may have been passed",
+        signal,
+      });
+      for (const letter of letters) passages.push(readPassage(letter));
+    }
+    return passages;
   }
 
   async promote(limit: number, { signal }: Waiting = {}): Promise<Promotion> {

@@ -9,6 +9,7 @@ import { backgroundTests } from "./background.ts";
 import { cancelTests } from "./cancel.ts";
 import { clearTests } from "./clear.ts";
 import { discardTests } from "./discard.ts";
+import { gateTests } from "./gates.ts";
 import { keyTests } from "./keys.ts";
 import { leaseTests } from "./leases.ts";
 import { listeningTests } from "./listening.ts";
@@ -82,6 +83,7 @@ const PARTS: Readonly<Record<string, (test: Test) => void>> = {
   parked: parkedTests,
   step: stepTests,
   settlements: settleTests,
+  gates: gateTests,
   leases: leaseTests,
   promote: promoteTests,
   progress: progressTests,

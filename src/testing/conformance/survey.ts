@@ -19,6 +19,7 @@ export function surveyTests(test: Test): void {
       scheduled: [],
       queued: [],
       running: [],
+      inLine: [],
       waiting: [],
     });
   });

@@ -93,9 +93,15 @@ end
 
 /**
  * Takes what waits off its place: its entry out of the stream, its key out of the due set and the background. Needs
- * `stream`, `dueSet`, `background`. What has a new time in the due set already is left there.
+ * `stream`, `dueSet`, `background`, `waiters`, `gatePrefix`. What has a new time in the due set already is left there.
  */
 export const leave = /* lua */ `
+local function leaveLine(key, row)
+  redis.pcall('ZREM', waiters, key)
+  local id = match(row, '^|%d+|%d+|%d*|%d+|(.*)$', 25)
+  if id then redis.pcall('ZREM', gatePrefix .. 'l:' .. id, key) end
+end
+
 local function leave(key, row, dueAgain)
   local status = byte(row, 1)
   if status == 81 then
@@ -104,6 +110,7 @@ local function leave(key, row, dueAgain)
       call('XACK', stream, 'workers', entry)
       call('XDEL', stream, entry)
     end
+  elseif status == 87 then leaveLine(key, row)
   else
     if not dueAgain then call('ZREM', dueSet, key) end
     if status == 66 then redis.pcall('SREM', background, key) end

@@ -19,8 +19,23 @@ export type Cancelled = "cancelled" | "requested" | "none";
  * changes nothing (invariant 55). The first write is one that a full Redis allows.
  */
 export const cancel: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls" | "automatic",
-  { recordPrefix: "text"; events: "text"; wake: "text"; recordTtl: "text"; request: "text" },
+  | "stream"
+  | "state"
+  | "bodies"
+  | "dueSet"
+  | "deferred"
+  | "background"
+  | "calls"
+  | "automatic"
+  | "waiters",
+  {
+    recordPrefix: "text";
+    gatePrefix: "text";
+    events: "text";
+    wake: "text";
+    recordTtl: "text";
+    request: "text";
+  },
   readonly Cancelled[]
 > = script(
   {
@@ -33,9 +48,11 @@ export const cancel: Script<
       "background",
       "calls",
       "automatic",
+      "waiters",
     ],
     args: {
       recordPrefix: "text",
+      gatePrefix: "text",
       events: "text",
       wake: "text",
       recordTtl: "text",

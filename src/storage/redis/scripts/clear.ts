@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, lists, records, time } from "./_common.ts";
+import { allowWhenFull, events, leave, lists, records, time } from "./_common.ts";
 
 /** What one page brought. */
 export interface Cleared {
@@ -22,9 +22,10 @@ export interface Cleared {
  * (invariant 27). The first write is one that a full Redis allows.
  */
 export const clear: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls",
+  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls" | "waiters",
   {
     recordPrefix: "text";
+    gatePrefix: "text";
     events: "text";
     recordTtl: "text";
     request: "text";
@@ -34,9 +35,10 @@ export const clear: Script<
   Cleared
 > = script(
   {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "background", "calls"],
+    keys: ["stream", "state", "bodies", "dueSet", "deferred", "background", "calls", "waiters"],
     args: {
       recordPrefix: "text",
+      gatePrefix: "text",
       events: "text",
       recordTtl: "text",
       request: "text",
@@ -64,6 +66,7 @@ call('HLEN', bodies)
 ${lists}
 ${events}
 ${records}
+${leave}
 
 local reply = call('HSCAN', state, cursor == '' and '0' or cursor, 'COUNT', limit)
 local found, cleared = reply[2], 0
@@ -90,7 +93,8 @@ for i = 1, #found, 2 do
     end
   else
     gone[#gone + 1] = key
-    if status == 81 then entries[#entries + 1] = match(row, '^[%d%-]+', 25)
+    if status == 87 then leaveLine(key, row)
+    elseif status == 81 then entries[#entries + 1] = match(row, '^[%d%-]+', 25)
     else due[#due + 1] = key end
     if status == 66 then hidden[#hidden + 1] = key end
     finish(key, sub(row, 3, 24), (runOf(row)))

@@ -31,9 +31,10 @@ export interface Answered {
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
  */
 export const schedule: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls",
+  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls" | "waiters",
   {
     recordPrefix: "text";
+    gatePrefix: "text";
     events: "text";
     wake: "text";
     recordTtl: "text";
@@ -43,9 +44,10 @@ export const schedule: Script<
   Answered
 > = script(
   {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "background", "calls"],
+    keys: ["stream", "state", "bodies", "dueSet", "deferred", "background", "calls", "waiters"],
     args: {
       recordPrefix: "text",
+      gatePrefix: "text",
       events: "text",
       wake: "text",
       recordTtl: "text",

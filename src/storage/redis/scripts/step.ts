@@ -7,6 +7,7 @@
 import { type Script, script } from "../script.ts";
 import { claim } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
+import { gates } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 import { tidy } from "./_tidy.ts";
 
@@ -41,6 +42,7 @@ export type Brought = "old" | {
  * | `T` + due | again, one attempt more |
  * | `L` + due | released, nothing charged |
  * | `H` + due | released, because nobody knows the task |
+ * | `G` + how many + `\|` + bytes of the id + `\|` + how many may hold it + `\|` + id for each + another | gates that it leaves |
  * | `P` + state letter + generation (22) + due + `\|` + bytes of the text + `\|` + text + body | the next of a chain |
  *
  * The text after `PX` begins with the reason letter as well.
@@ -67,10 +69,12 @@ export const step: Script<
   | "dead"
   | "graves"
   | "failed"
-  | "automatic",
+  | "automatic"
+  | "waiters",
   {
     recordPrefix: "text";
     progressPrefix: "text";
+    gatePrefix: "text";
     events: "text";
     wake: "text";
     recordTtl: "text";
@@ -100,10 +104,12 @@ export const step: Script<
       "graves",
       "failed",
       "automatic",
+      "waiters",
     ],
     args: {
       recordPrefix: "text",
       progressPrefix: "text",
+      gatePrefix: "text",
       events: "text",
       wake: "text",
       recordTtl: "text",
@@ -176,6 +182,7 @@ ${events}
 ${records}
 ${places}
 ${tasks}
+${gates}
 
 -- 1. Settle.
 local verdicts, committed = '', 0
@@ -209,9 +216,21 @@ if #ARGV >= FIRST then
   end
   if committed > 0 then
     acknowledge(settled, remove)
+    local left = {}
     for n = 1, committed do
       local i = mine[n]
       local key, row, outcome, ttl = names[i], rows[i], outcomes[i], ttls[i]
+      if byte(outcome, 1) == 71 then                        -- gates that it leaves; the next in line come in below
+        local count, at = match(outcome, '^G(%d+)|()')
+        for _ = 1, count do
+          local length, max, start = match(outcome, '^(%d+)|(%d+)|()', at)
+          local id = sub(outcome, start, start + length - 1)
+          if call('HGET', holdersOf(id), key) == sub(row, 3, 24) then call('HDEL', holdersOf(id), key) end
+          left[#left + 1] = { id, tonumber(max) }
+          at = start + length
+        end
+        outcome = sub(outcome, at)
+      end
       local code, flags = byte(outcome, 1), byte(row, 2) - 48
       if flags == 0 and code == 67 and ttl ~= '0' then                       -- completed: nearly always
         gone[#gone + 1] = key
@@ -260,6 +279,10 @@ if #ARGV >= FIRST then
       end
     end
     ${flush}
+    if #left > 0 then
+      for i = 1, #left do admit(left[i][1], left[i][2]) end
+      ${flush}
+    end
   end
 end
 

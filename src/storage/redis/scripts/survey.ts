@@ -16,6 +16,7 @@ export interface Surveyed {
   readonly scheduled: readonly string[];
   readonly queued: readonly string[];
   readonly running: readonly string[];
+  readonly inLine: readonly string[];
   /** Keys alone. */
   readonly waiting: readonly string[];
 }
@@ -28,17 +29,18 @@ const MOST = 10_000;
  * not scheduled is queued. Bodies are not told: together they could be more than a reply should be.
  */
 export const survey: Script<
-  "stream" | "state" | "dueSet" | "deferred" | "dead",
+  "stream" | "state" | "dueSet" | "deferred" | "dead" | "waiters",
   { limit: "number" },
   Surveyed
 > = script(
   {
-    keys: ["stream", "state", "dueSet", "deferred", "dead"],
+    keys: ["stream", "state", "dueSet", "deferred", "dead", "waiters"],
     args: { limit: "number" },
     reply: (raw) => {
-      const [at, counts, scheduled, queued, running, waiting] = raw as [
+      const [at, counts, scheduled, queued, running, waiting, inLine] = raw as [
         string,
         number[],
+        string[],
         string[],
         string[],
         string[],
@@ -51,6 +53,7 @@ export const survey: Script<
         scheduled,
         queued,
         running,
+        inLine,
         waiting,
       };
     },
@@ -137,8 +140,9 @@ for looked = 1, ${MOST}, 1000 do
 end
 
 -- 3. What is due later, and what waits for a run to end.
-local later, waiting = {}, {}
+local later, waiting, lined = {}, {}, {}
 if limit > 0 then
+  lined = pick(call('ZRANGE', waiters, 0, limit - 1), function(row) return byte(row, 1) == 87 end)
   later = pick(call('ZRANGE', dueSet, 0, limit - 1), isLater)
   local page = { '0' }
   repeat
@@ -149,14 +153,14 @@ if limit > 0 then
   until page[1] == '0' or #waiting >= limit
 end
 
-local scheduled = call('ZCARD', dueSet)
+local scheduled, inLine = call('ZCARD', dueSet), call('ZCARD', waiters)
 local counts = {
   scheduled,
-  math.max(0, call('HLEN', state) - scheduled - claimed),
+  math.max(0, call('HLEN', state) - scheduled - claimed - inLine),
   claimed,
-  call('HLEN', deferred),
+  call('HLEN', deferred) + inLine,
   call('ZCARD', dead),
 }
-return { string.format('%.0f', now), counts, later, queued, shown, waiting }
+return { string.format('%.0f', now), counts, later, queued, shown, waiting, lined }
 `,
 );

@@ -9,6 +9,7 @@ import { memoriesOf } from "../lane.ts";
 import { type Script, script } from "../script.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
 import { group } from "./_group.ts";
+import { gates } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
 /** How many consumers, and advertisements, are looked after in one call. */
@@ -25,6 +26,8 @@ const ASIDE = 7 * 86_400_000;
  *   Otherwise it is queued anew, as it was, unless it was to be cancelled or replaced. Its old claim does not count any
  *   more (invariant 20).
  * - A row that is due later has its key in the due set, and in the background exactly if it says so.
+ * - A row that is in line before a gate has its place there; holders that are gone are forgotten, and the next come in
+ *   (invariant 59).
  * - A body whose row is gone is parked: whether it ran nobody knows, so it is not run again without being asked for.
  * - A key of another type in the place of one of ours is set aside, and what can be known of it is made anew (invariant 5):
  *   not rows and bodies, which are the only truth there is.
@@ -45,11 +48,13 @@ export const sweep: Script<
   | "failed"
   | "automatic"
   | "strikes"
-  | "workers",
+  | "workers"
+  | "waiters",
   {
     recordPrefix: "text";
     progressPrefix: "text";
     workerPrefix: "text";
+    gatePrefix: "text";
     events: "text";
     wake: "text";
     recordTtl: "text";
@@ -74,11 +79,13 @@ export const sweep: Script<
       "automatic",
       "strikes",
       "workers",
+      "waiters",
     ],
     args: {
       recordPrefix: "text",
       progressPrefix: "text",
       workerPrefix: "text",
+      gatePrefix: "text",
       events: "text",
       wake: "text",
       recordTtl: "text",
@@ -95,7 +102,7 @@ export const sweep: Script<
 ${time}
 -- Before anything else meets it: what stands in the place of one of ours, and is of another type.
 local kinds = {
-  zset = { dueSet, dead, failed, workers },
+  zset = { dueSet, dead, failed, workers, waiters },
   hash = { calls, deferred, graves, automatic, strikes },
   set = { background },
   stream = { stream },
@@ -133,6 +140,7 @@ ${events}
 ${records}
 ${places}
 ${tasks}
+${gates}
 
 ${allowWhenFull}
 ${group}
@@ -190,7 +198,7 @@ local function isLost(key, entry, running)
   return true
 end
 
-local lost, later, hidden, shown = {}, {}, {}, {}
+local lost, later, hidden, shown, lines = {}, {}, {}, {}, {}
 for i = 1, #found, 2 do
   local key, row = found[i], found[i + 1]
   local status = byte(row, 1)
@@ -198,6 +206,17 @@ for i = 1, #found, 2 do
     local n = #later
     later[n + 1], later[n + 2] = key, row
     if status == 66 then hidden[#hidden + 1] = key else shown[#shown + 1] = key end
+  elseif status == 87 then                                  -- in line, also where the line was lost
+    local max, id = match(row, '^|%d+|%d+|%d*|(%d+)|(.*)$', 25)
+    if id then
+      lines[id] = tonumber(max)
+      if not call('ZSCORE', waiters, key) or not call('ZSCORE', lineOf(id), key) then
+        repaired = repaired + 1
+        local turn = call('ZSCORE', waiters, key) or call('ZSCORE', lineOf(id), key) or call('HINCRBY', calls, '@turn', 1)
+        call('ZADD', waiters, turn, key)
+        call('ZADD', lineOf(id), turn, key)
+      end
+    end
   elseif status == 81 or status == 82 then
     local entry, counts = match(row, '^([%d%-]+)|(%d+|%d+|[%d~]*)', status == 81 and 25 or 47)
     if entry and isLost(key, entry, status == 82) then lost[#lost + 1] = { key, row, counts } end
@@ -224,6 +243,10 @@ for i = 1, #lost do
     put[n + 1] = key
     put[n + 2] = 'Q0' .. generation .. call('XADD', stream, '*', 'k', key) .. '|' .. counts
   end
+end
+for id, max in pairs(lines) do                              -- who left without saying so held somebody up
+  prune(id)
+  admit(id, max)
 end
 write('SADD', background, hidden)
 write('SREM', background, shown)

@@ -1,0 +1,210 @@
+/**
+ * Who holds which gate, who waits before it, and what it remembers.
+ *
+ * @module
+ */
+
+import type { Millis } from "../../base/clock.ts";
+import type { Entry, Gate, Held } from "../contract.ts";
+import type { Task } from "./task.ts";
+
+type Of<Kind extends Gate["kind"]> = Extract<Gate, { kind: Kind }>;
+
+/** What the gates make of an entry. */
+export type Verdict =
+  | { readonly kind: "pass" }
+  | { readonly kind: "drop" }
+  /** Again at an instant. */
+  | { readonly kind: "later"; readonly at: Millis }
+  /** In line before a gate. */
+  | { readonly kind: "line"; readonly gate: Held };
+
+interface Debounced {
+  readonly task: Task;
+  readonly generation: string;
+  readonly due: Millis;
+  until: Millis;
+}
+
+/** All gates of a docket. Those that nobody uses leave nothing behind (invariant 62). */
+export class Gates {
+  readonly #holders = new Map<string, Set<Task>>();
+  readonly #lines = new Map<string, Set<Task>>();
+  readonly #grants = new Map<string, Map<string, Millis>>();
+  readonly #cooldowns = new Map<string, { readonly generation: string; readonly until: Millis }>();
+  readonly #debounced = new Map<string, Debounced>();
+
+  /**
+   * Looks at all gates in the order given: the first that refuses decides, and only when all let it pass is anything taken.
+   * `supersede` is told what a later one has taken the place of.
+   */
+  judge(
+    { gates }: Entry,
+    task: Task,
+    now: Millis,
+    supersede: (older: Task) => void,
+  ): Verdict {
+    this.#forgetOld(now);
+    for (const gate of gates) {
+      const verdict = this.#look(gate, task, now, supersede);
+      if (verdict.kind !== "pass") return verdict;
+    }
+    for (const gate of gates) this.#take(gate, task, now);
+    return { kind: "pass" };
+  }
+
+  /** Puts a task at the end of a line. */
+  wait(task: Task, { id }: Held): void {
+    task.line = id;
+    let line = this.#lines.get(id);
+    if (!line) this.#lines.set(id, line = new Set());
+    line.add(task);
+  }
+
+  /** Takes a task out of its line. */
+  leaveLine(task: Task): void {
+    const line = task.line === undefined ? undefined : this.#lines.get(task.line);
+    line?.delete(task);
+    if (line?.size === 0) this.#lines.delete(task.line!);
+    task.line = undefined;
+  }
+
+  /** Gives back whatever a task holds; tells who may come in for it, each with its place reserved (invariant 59). */
+  release(task: Task): Task[] {
+    const { held } = task;
+    task.held = undefined;
+    return (held ?? []).flatMap((gate) => {
+      const holders = this.#holders.get(gate.id);
+      holders?.delete(task);
+      if (holders?.size === 0) this.#holders.delete(gate.id);
+      return this.admit(gate);
+    });
+  }
+
+  /** Who may come in now, the longest waiting first. */
+  admit(gate: Held): Task[] {
+    const woken: Task[] = [];
+    for (const task of this.#lines.get(gate.id) ?? []) {
+      if ((this.#holders.get(gate.id)?.size ?? 0) >= gate.max) break;
+      this.leaveLine(task);
+      this.#hold(gate, task);
+      woken.push(task);
+    }
+    return woken;
+  }
+
+  #look(gate: Gate, task: Task, now: Millis, supersede: (older: Task) => void): Verdict {
+    switch (gate.kind) {
+      case "concurrency":
+        return this.#isFull(gate, task) ? { kind: "line", gate } : { kind: "pass" };
+      case "rate":
+        return this.#lookAtRate(gate, task, now);
+      case "cooldown": {
+        const cooling = this.#cooldowns.get(gate.id);
+        const blocked = cooling && cooling.until > now && cooling.generation !== task.generation;
+        return { kind: blocked ? "drop" : "pass" }; // never the one that holds it (invariant 61)
+      }
+      case "debounce":
+        return this.#lookAtDebounce(gate, task, now, supersede);
+    }
+  }
+
+  /** Those in line go first: arrivals do not overtake (invariant 59). */
+  #isFull({ id, max }: Of<"concurrency">, task: Task): boolean {
+    const holders = this.#holders.get(id);
+    if (holders?.has(task)) return false;
+    return (holders?.size ?? 0) >= max || this.#lines.has(id);
+  }
+
+  #lookAtRate({ id, max, per, excess }: Of<"rate">, task: Task, now: Millis): Verdict {
+    const grants = this.#grants.get(id) ?? new Map<string, Millis>();
+    for (const [member, at] of grants) if (at <= now - per) grants.delete(member);
+    const mine = grants.get(memberOf(task));
+    if (mine !== undefined) return mine <= now ? { kind: "pass" } : { kind: "later", at: mine };
+    if (grants.size < max) return { kind: "pass" };
+    if (excess === "drop") return { kind: "drop" };
+    const taken = [...grants.values()].sort((a, b) => a - b);
+    const at = taken[taken.length - max] + per;
+    grants.set(memberOf(task), at); // its place is taken, so that who comes later comes later
+    this.#grants.set(id, grants);
+    return { kind: "later", at };
+  }
+
+  #lookAtDebounce(
+    { id, quiet }: Of<"debounce">,
+    task: Task,
+    now: Millis,
+    supersede: (older: Task) => void,
+  ): Verdict {
+    const latest = this.#debounced.get(id);
+    if (latest?.generation === task.generation) {
+      return latest.due <= now ? { kind: "pass" } : { kind: "later", at: latest.due };
+    }
+    if (latest && !latest.task.run) supersede(latest.task);
+    const due = now + quiet;
+    this.#debounced.set(id, { task, generation: task.generation, due, until: due + MEMORY });
+    return { kind: "later", at: due };
+  }
+
+  #take(gate: Gate, task: Task, now: Millis): void {
+    switch (gate.kind) {
+      case "concurrency":
+        return this.#hold(gate, task);
+      case "rate": {
+        let grants = this.#grants.get(gate.id);
+        if (!grants) this.#grants.set(gate.id, grants = new Map());
+        if (!grants.has(memberOf(task))) grants.set(memberOf(task), now);
+        return;
+      }
+      case "cooldown": {
+        const cooling = this.#cooldowns.get(gate.id);
+        if (cooling && cooling.until > now) return;
+        const { generation } = task;
+        return void this.#cooldowns.set(gate.id, { generation, until: now + gate.period });
+      }
+      case "debounce":
+        return; // it is the latest, and stays so until another comes
+    }
+  }
+
+  #hold({ id, max }: Held, task: Task): void {
+    let holders = this.#holders.get(id);
+    if (!holders) this.#holders.set(id, holders = new Set());
+    if (holders.has(task)) return;
+    holders.add(task);
+    (task.held ??= []).push({ id, max });
+  }
+
+  /** A few of what nobody asks for any more, each time. */
+  #forgetOld(now: Millis): void {
+    for (const [id, { until }] of first(this.#cooldowns)) {
+      if (until <= now) this.#cooldowns.delete(id);
+    }
+    for (const [id, { until }] of first(this.#debounced)) {
+      if (until <= now) this.#debounced.delete(id);
+    }
+    for (const [id, grants] of first(this.#grants)) {
+      const last = Math.max(...grants.values());
+      if (last + LONGEST_WINDOW <= now) this.#grants.delete(id);
+    }
+  }
+}
+
+/** How long it is remembered who was the last to come, after it was due: one that is given back comes again. */
+const MEMORY: Millis = 3_600_000;
+
+/** Grants older than any window that is likely. */
+const LONGEST_WINDOW: Millis = 86_400_000;
+
+/** An attempt passes once: one that was given back has passed already. */
+function memberOf({ generation, attempt }: Task): string {
+  return `${generation}${attempt}`;
+}
+
+function* first<K, V>(map: Map<K, V>): Iterable<[K, V]> {
+  let left = 3;
+  for (const entry of map) {
+    yield entry;
+    if (--left === 0) return;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Lua for concurrency gates: who holds one, who is in line before it.
+ *
+ * @module
+ */
+
+/** A holder that gives no sign for so long holds nothing any more, so that no key stays for ever; in milliseconds. */
+const LONGEST_HOLD = 30 * 86_400_000;
+
+/**
+ * Holders are a hash, key → generation: a row of that generation, which runs or is queued with its place kept, is what
+ * makes it one. A line is a sorted set, key → turn; what it says counts only while the row says so, too. Needs the
+ * fragments of `_common.ts` and {@linkcode places}, `gatePrefix` and `waiters`.
+ */
+export const gates = /* lua */ `
+local function holdersOf(id) return gatePrefix .. 'h:' .. id end
+local function lineOf(id) return gatePrefix .. 'l:' .. id end
+
+local function hold(id, key, generation)
+  call('HSET', holdersOf(id), key, generation)
+  call('PEXPIRE', holdersOf(id), '${LONGEST_HOLD}')
+end
+
+-- Those that ended, or wait again, and did not leave: cancelled with their place kept, say, or dead by their deliveries.
+local function prune(id)
+  local held = call('HGETALL', holdersOf(id))
+  for i = 1, #held, 2 do
+    local row = call('HGET', state, held[i])
+    local status = row and byte(row, 1)
+    local isSound = row and sub(row, 3, 24) == held[i + 1] and (status == 81 or status == 82)
+    if not isSound then call('HDEL', holdersOf(id), held[i]) end
+  end
+end
+
+-- Wakes the longest waiting, as many as may come in: queued, with their places kept, so that nobody overtakes them.
+local function admit(id, max)
+  local free = max - call('HLEN', holdersOf(id))
+  while free > 0 do
+    local key = call('ZPOPMIN', lineOf(id))[1]
+    if not key then return end
+    local row = call('HGET', state, key)
+    local attempt, deliveries, due, of
+    if row and byte(row, 1) == 87 then attempt, deliveries, due, of = match(row, '^|(%d+)|(%d+)|(%d*)|%d+|(.*)$', 25) end
+    if of == id then                                        -- else it was cancelled, or is in another line by now
+      call('ZREM', waiters, key)
+      hold(id, key, sub(row, 3, 24))
+      wait(key, sub(row, 3, 24), attempt, deliveries, due)
+      free = free - 1
+    end
+  end
+end
+`;

@@ -1,0 +1,231 @@
+/**
+ * Has runs pass their gates, before they begin.
+ *
+ * @module
+ */
+
+import { type Script, script } from "../script.ts";
+import { allowWhenFull, events, hint, leave, lists, records, time } from "./_common.ts";
+import { gates } from "./_gates.ts";
+import { flush, places, tasks } from "./_tasks.ts";
+
+/** How long it is remembered who was the last to come before a debounce, after it was due; in milliseconds. */
+const MEMORY = 3_600_000;
+
+/**
+ * The rest: for each entry its key, its token, the TTL of its record, how many gates, and for each of these a letter, its
+ * id, and three values:
+ *
+ * | | |
+ * |---|---|
+ * | `h` | concurrency: how many |
+ * | `r` | rate: how many, in how many milliseconds, `1` when the excess is dropped |
+ * | `c` | cooldown: milliseconds |
+ * | `d` | debounce: milliseconds |
+ *
+ * The answer is a letter for each: `p` passed, `w` parked, `x` ended, `f` fenced.
+ *
+ * - Gates are looked at in the order given, and the first that refuses decides. Only when all let it pass is anything taken
+ *   of them; of a rate that refuses for now a later place is taken, once (invariant 61).
+ * - What has not begun and is to be cancelled, or replaced, ends here (invariants 14, 28).
+ * - Acquiring or parking is one step, and what was kept for a run that is parked goes to the next in line (invariant 59).
+ * - Sent again: who has passed passes again, by its generation and attempt; what is parked or ended is fenced
+ *   (invariant 27).
+ * - The first write is one that a full Redis allows (invariant 78).
+ */
+export const enter: Script<
+  | "stream"
+  | "state"
+  | "bodies"
+  | "dueSet"
+  | "deferred"
+  | "background"
+  | "calls"
+  | "dead"
+  | "graves"
+  | "failed"
+  | "waiters",
+  {
+    recordPrefix: "text";
+    progressPrefix: "text";
+    gatePrefix: "text";
+    events: "text";
+    wake: "text";
+    recordTtl: "text";
+  },
+  string
+> = script(
+  {
+    keys: [
+      "stream",
+      "state",
+      "bodies",
+      "dueSet",
+      "deferred",
+      "background",
+      "calls",
+      "dead",
+      "graves",
+      "failed",
+      "waiters",
+    ],
+    args: {
+      recordPrefix: "text",
+      progressPrefix: "text",
+      gatePrefix: "text",
+      events: "text",
+      wake: "text",
+      recordTtl: "text",
+    },
+    reply: (raw) => raw as string,
+  },
+  /* lua */ `
+${time}
+local watched = call('HGET', calls, '@watch')
+${allowWhenFull}
+${lists}
+${events}
+${records}
+${leave}
+${places}
+${tasks}
+${gates}
+
+-- A later one has come: this one is dropped, wherever it waits (invariant 62).
+local function supersede(key, generation)
+  local row = call('HGET', state, key)
+  if not row or sub(row, 3, 24) ~= generation or byte(row, 1) == 82 then return end
+  call('HDEL', state, key)
+  call('HDEL', bodies, key)
+  leave(key, row)
+  local attempt = runOf(row)
+  record(key, 'X', generation, recordTtl, 'd' .. note(attempt))
+  tell('X', generation, key, attempt, '', 'd')
+end
+
+-- What a gate says: nothing to let it pass, 'drop', 'line', or the instant at which to come again.
+local looks = {
+  h = function(gate, key, generation)
+    local name = holdersOf(gate.id)
+    gate.mine = call('HGET', name, key) == generation
+    if gate.mine then return end
+    if call('ZCARD', lineOf(gate.id)) > 0 then return 'line' end        -- arrivals do not overtake
+    if call('HLEN', name) < gate.a then return end
+    prune(gate.id)
+    if call('HLEN', name) >= gate.a then return 'line' end
+  end,
+  r = function(gate, key, generation, attempt)
+    local name, member = gatePrefix .. 'r:' .. gate.id, generation .. attempt
+    call('ZREMRANGEBYSCORE', name, '-inf', now - gate.b)
+    local mine = call('ZSCORE', name, member)
+    gate.mine = mine
+    if mine then return tonumber(mine) > now and tonumber(mine) or nil end
+    if call('ZCARD', name) < gate.a then return end
+    if gate.c == 1 then return 'drop' end
+    local at = call('ZRANGE', name, -gate.a, -gate.a, 'WITHSCORES')[2] + gate.b
+    call('ZADD', name, string.format('%.0f', at), member)
+    call('PEXPIRE', name, string.format('%.0f', at - now + gate.b))
+    return at
+  end,
+  c = function(gate, key, generation)
+    local by = call('GET', gatePrefix .. 'c:' .. gate.id)
+    if by and by ~= generation then return 'drop' end                   -- never the one that holds it
+  end,
+  d = function(gate, key, generation)
+    local name = gatePrefix .. 'd:' .. gate.id
+    local latest = call('HMGET', name, 'generation', 'key', 'due')
+    if latest[1] == generation then
+      local due = tonumber(latest[3])
+      return due > now and due or nil
+    end
+    if latest[1] then supersede(latest[2], latest[1]) end
+    local due = now + gate.a
+    call('HSET', name, 'generation', generation, 'key', key, 'due', string.format('%.0f', due))
+    call('PEXPIRE', name, string.format('%.0f', gate.a + ${MEMORY}))
+    return due
+  end,
+}
+
+local takes = {
+  h = function(gate, key, generation) hold(gate.id, key, generation) end,
+  r = function(gate, key, generation, attempt)
+    if gate.mine then return end
+    local name = gatePrefix .. 'r:' .. gate.id
+    call('ZADD', name, string.format('%.0f', now), generation .. attempt)
+    local last = call('ZRANGE', name, -1, -1, 'WITHSCORES')[2]
+    call('PEXPIRE', name, string.format('%.0f', last - now + gate.b))
+  end,
+  c = function(gate, key, generation)
+    call('SET', gatePrefix .. 'c:' .. gate.id, generation, 'PX', string.format('%.0f', gate.a), 'NX')
+  end,
+  d = function() end,                                       -- it is the latest, and stays so until another comes
+}
+
+local function passage(key, token, ttl, asked)
+  local row = call('HGET', state, key)
+  if not row or byte(row, 1) ~= 82 or sub(row, 25, 46) ~= token then return 'f' end
+  local entry, attempt, deliveries, due = match(row, '^([%d%-]+)|(%d+)|(%d+)|(%d*)', 47)
+  if not entry then return 'f' end
+  local generation, flags = sub(row, 3, 24), byte(row, 2) - 48
+  local said
+  if flags % 4 > 0 then said = 'drop' end
+  for i = 1, #asked do
+    if said then break end
+    said = looks[asked[i].kind](asked[i], key, generation, attempt)
+    if said == 'line' then asked.line = asked[i] end
+  end
+  if not said then
+    for i = 1, #asked do takes[asked[i].kind](asked[i], key, generation, attempt) end
+    return 'p'
+  end
+
+  acknowledge({ entry }, true)
+  deliveries = math.max(0, deliveries - 1)                  -- it takes its own delivery back
+  local reply = 'w'
+  if said == 'drop' then
+    reply = 'x'
+    if flags >= 4 then call('DEL', progressPrefix .. key) end
+    local next = flags % 4 >= 2 and replacement(key)
+    local reason = flags % 2 == 1 and 'c' or next and 'r' or 'd'
+    record(key, 'X', generation, ttl, reason .. note(attempt))
+    tell('X', generation, key, attempt, select(2, runOf(row)), reason)
+    if next then handOver(key, next) else gone[#gone + 1] = key end
+  elseif said == 'line' then
+    local turn = call('HINCRBY', calls, '@turn', 1)
+    call('ZADD', waiters, turn, key)
+    call('ZADD', lineOf(asked.line.id), turn, key)
+    local n = #put
+    put[n + 1] = key
+    put[n + 2] = 'W0' .. generation .. '|' .. attempt .. '|' .. deliveries .. '|' .. due .. '|' .. asked.line.a .. '|' .. asked.line.id
+    tell('W', generation, key, attempt)
+  else
+    wait(key, generation, attempt, deliveries, string.format('%.0f', said))
+  end
+  ${flush}
+  for i = 1, #asked do                                      -- what was kept for it goes to the next in line
+    if asked[i].kind == 'h' and call('HGET', holdersOf(asked[i].id), key) == generation then
+      call('HDEL', holdersOf(asked[i].id), key)
+      admit(asked[i].id, asked[i].a)
+    end
+  end
+  if said == 'line' then admit(asked.line.id, asked.line.a) end
+  ${flush}
+  return reply
+end
+
+local replies, at = {}, FIRST
+while at <= #ARGV do
+  local key, token, ttl, asked = ARGV[at], ARGV[at + 1], ARGV[at + 2], {}
+  local count = tonumber(ARGV[at + 3])
+  at = at + 4
+  for i = 1, count do
+    asked[i] = { kind = ARGV[at], id = ARGV[at + 1], a = tonumber(ARGV[at + 2]), b = tonumber(ARGV[at + 3]), c = tonumber(ARGV[at + 4]) }
+    at = at + 5
+  end
+  replies[#replies + 1] = passage(key, token, ttl, asked)
+end
+${hint}
+publish()
+return table.concat(replies)
+`,
+);

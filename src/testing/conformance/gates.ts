@@ -1,0 +1,344 @@
+/**
+ * What `enter` promises (invariants 59 to 62).
+ *
+ * @module
+ */
+
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
+import { randomId } from "../../base/ids.ts";
+import type { Claim, Gate, Held, Passage, Settlement } from "../../storage/contract.ts";
+import type { Scene, Test } from "./scene.ts";
+import { completed, failed, keysOf, like, LONG, PAST_LEASE } from "./shorthands.ts";
+import type { Worker } from "./worker.ts";
+
+const ONE: Gate & Held = { kind: "concurrency", id: "one", max: 1 };
+const TWO: Gate & Held = { kind: "concurrency", id: "two|🦊\n", max: 2 };
+
+/** Declares them. */
+export function gateTests(test: Test): void {
+  for (const gate of [ONE, TWO]) {
+    test(`Storage.enter() lets in ${gate.max} at once, and the rest in the order in which they came`, async (scene) => {
+      const { worker, claims } = await claimed(scene, ["a", "b", "c", "d", "e"]);
+
+      const passages = await scene.storage.enter(claims.map((claim) => entry(claim, gate)));
+
+      const inside = claims.slice(0, gate.max);
+      deepEqual(passages, claims.map((_, i) => i < gate.max ? "passed" : "parked"));
+      const { counts, inLine } = await scene.storage.survey(10);
+      like(counts, { running: gate.max, waiting: 5 - gate.max, queued: 0 });
+      deepEqual(keysOf(inLine), keysOf(claims.slice(gate.max)));
+      like(await scene.live("e"), {
+        state: "waiting",
+        attempt: 1,
+        deliveries: 0,
+        token: undefined,
+      });
+      deepEqual(await worker.claim(), []);
+
+      const order: string[] = [];
+      for (let [next] = inside; next; inside.push(next)) {
+        order.push(next.key);
+        await leave(worker, next, gate);
+        [next] = await worker.claim();
+        if (next) deepEqual(await enter(scene, next, gate), "passed"); // its place was kept
+        if (!next) break;
+      }
+      for (const claim of inside) await worker.settle(claim, completed());
+      deepEqual(order, ["a", ...keysOf(claims.slice(gate.max))]);
+    });
+  }
+
+  test("Storage.enter() wakes the next with each way to end, and with a retry", async (scene) => {
+    const ways: Settlement[] = [
+      completed(),
+      failed(),
+      { kind: "cancelled", reason: "cancelled", text: "", ttl: LONG },
+      { kind: "dead", text: "" },
+      { kind: "retried", due: { after: LONG } },
+      { kind: "released", due: { after: LONG } },
+    ];
+    const keys = ways.map((_, i) => `${i}`);
+    const { worker, claims } = await claimed(scene, [...keys, "last"]);
+    await scene.storage.enter(claims.map((claim) => entry(claim, ONE)));
+
+    let [claim] = claims;
+    for (const settlement of ways) {
+      await leave(worker, claim, ONE, settlement);
+      const [next, ...others] = await worker.claim();
+      equal(others.length, 0);
+      equal(await enter(scene, next, ONE), "passed");
+      claim = next;
+    }
+
+    equal(claim.key, "last");
+    await leave(worker, claim, ONE);
+    equal((await scene.storage.survey(1)).counts.waiting, 0);
+  });
+
+  test("Storage.enter() does not let arrivals overtake who was woken", async (scene) => {
+    const { worker, claims: [first, second] } = await claimed(scene, ["first", "second"]);
+    await scene.storage.enter([entry(first, ONE), entry(second, ONE)]);
+    await leave(worker, first, ONE); // the second is queued again, and its place is kept
+    await scene.add("third");
+    const claims = await worker.claim();
+    const third = claims.find(({ key }) => key === "third")!;
+    const woken = claims.find(({ key }) => key === "second")!;
+
+    equal(await enter(scene, third, ONE), "parked");
+    equal(await enter(scene, woken, ONE), "passed");
+
+    await leave(worker, woken, ONE);
+    deepEqual(keysOf(await worker.claim()), ["third"]);
+  });
+
+  test("Storage.enter() says the same when it is sent again", async (scene) => {
+    const { claims } = await claimed(scene, ["a", "b"]);
+    const rate: Gate = { kind: "rate", id: "r", max: 1, per: LONG, excess: "wait" };
+    const cooldown: Gate = { kind: "cooldown", id: "c", period: LONG };
+
+    for (const gates of [[ONE], [cooldown, rate]]) {
+      const [a] = claims;
+      equal(await enter(scene, a, ...gates), "passed");
+      equal(await enter(scene, a, ...gates), "passed"); // invariant 27
+    }
+    equal(await enter(scene, claims[1], ONE), "parked");
+    equal(await enter(scene, claims[1], ONE), "fenced");
+    equal((await scene.storage.survey(10)).counts.waiting, 1);
+  });
+
+  test("Storage.enter() fences a stale claim, and writes nothing", async (scene) => {
+    const { claims: [a] } = await claimed(scene, ["a"]);
+
+    equal(await enter(scene, { ...a, token: randomId() }, ONE), "fenced");
+    equal(await enter(scene, { ...a, key: "nobody" }, ONE), "fenced");
+
+    like(await scene.live("a"), { state: "running", token: a.token });
+    const other = await scene.running("b");
+    equal(await enter(scene, other.claim, ONE), "passed"); // nobody holds it
+    deepEqual(await scene.storage.enter([]), []);
+  });
+
+  test("Storage.enter() ends what was to be cancelled, or replaced, before it began", async (scene) => {
+    const { worker, claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
+    await scene.cancel("a");
+    const replacement = await scene.replace("b", { body: "new" });
+
+    deepEqual(await scene.storage.enter([a, b, c].map((claim) => entry(claim, ONE))), [
+      ...["dropped", "dropped", "passed"],
+    ]);
+
+    like(await scene.ended("a"), { state: "cancelled", reason: "cancelled" });
+    like(await scene.ended("b"), { state: "cancelled", reason: "replaced" });
+    const [next] = await worker.claim();
+    like(next, { generation: replacement.generation, body: "new" }); // invariant 14
+  });
+
+  test("Storage.enter() leaves nothing of a waiter that is cancelled, replaced or cleared", async (scene) => {
+    const { worker, claims } = await claimed(scene, ["in", "cancelled", "replaced", "cleared"]);
+    await scene.storage.enter(claims.map((claim) => entry(claim, ONE)));
+
+    deepEqual(await scene.cancel("cancelled"), ["cancelled"]);
+    const { generation } = await scene.replace("replaced", { body: "new" });
+    equal((await scene.add("cleared")).verdict.kind, "exists");
+    equal((await scene.storage.clear(randomId(), "")).cleared, 2); // the replacement, and who waits
+
+    equal((await scene.storage.survey(10)).counts.waiting, 0);
+    like(await scene.ended("cancelled"), { state: "cancelled", reason: "cancelled" });
+    like(await scene.ended("replaced"), { generation, reason: "cleared" });
+    await leave(worker, claims[0], ONE);
+    deepEqual(await worker.claim(), []); // nobody is woken
+    const late = await scene.running("late");
+    equal(await enter(scene, late.claim, ONE), "passed");
+    await leave(late.worker, late.claim, ONE);
+  });
+
+  test("Storage.enter() keeps a dead holder's place until its lease is over", async (scene) => {
+    const { claims } = await claimed(scene, ["dead", "next"]);
+    await scene.storage.enter(claims.map((claim) => entry(claim, ONE)));
+    await scene.advance(PAST_LEASE);
+    const heir = scene.worker();
+
+    const [again] = await heir.reclaim();
+
+    equal(again.key, "dead");
+    equal(await enter(scene, again, ONE), "passed"); // it is its own place
+    equal(await enter(scene, claims[0], ONE), "fenced");
+    like(await scene.live("next"), { state: "waiting" });
+    await leave(heir, again, ONE);
+    deepEqual(keysOf(await heir.claim()), ["next"]);
+  });
+
+  test("Storage.enter() does not leave a place with who died of its deliveries", async (scene) => {
+    const { claims } = await claimed(scene, ["dead", "next"]);
+    await scene.storage.enter(claims.map((claim) => entry(claim, ONE)));
+    await scene.advance(PAST_LEASE);
+    const heir = scene.worker();
+
+    deepEqual(await heir.reclaim({ maxDeliveries: 1 }), []);
+    await scene.storage.sweep({ limit: 100, pause: 0, silence: LONG });
+
+    const [next] = await heir.claim();
+    equal(next.key, "next");
+    equal(await enter(scene, next, ONE), "passed");
+    await leave(heir, next, ONE);
+  });
+
+  test("Storage.enter() takes all of the gates or none", async (scene) => {
+    const { worker, claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
+    const other: Gate & Held = { ...ONE, id: "other" };
+    equal(await enter(scene, a, ONE), "passed");
+
+    equal(await enter(scene, b, other, ONE), "parked");
+    equal(await enter(scene, c, other), "passed"); // b did not take it
+
+    await leave(worker, a, ONE);
+    const [woken] = await worker.claim();
+    equal(woken.key, "b");
+    equal(await enter(scene, woken, other, ONE), "parked"); // and gives back the one that was kept for it
+    const late = await scene.running("late");
+    equal(await enter(scene, late.claim, ONE), "passed");
+    await leave(worker, c, other);
+    const [again] = await worker.claim();
+    equal(again.key, "b");
+    equal(await enter(scene, again, other), "passed");
+    await leave(worker, again, other);
+    await leave(worker, late.claim, ONE);
+  });
+
+  test("Storage.enter() lets pass so many within any window, and puts the rest off in order", async (scene) => {
+    const { claims } = await claimed(scene, ["a", "b", "c", "d", "e"]);
+    const gate: Gate = { kind: "rate", id: "r", max: 2, per: LONG, excess: "wait" };
+    const before = await scene.storage.now();
+
+    const passages: Passage[] = [];
+    for (const claim of claims) passages.push(await enter(scene, claim, gate));
+
+    deepEqual(passages, ["passed", "passed", "parked", "parked", "parked"]);
+    const after = await scene.storage.now();
+    const due = async (key: string) => (await scene.live(key)).due!;
+    for (const [key, windows] of [["c", 1], ["d", 1], ["e", 2]] as const) {
+      like(await scene.live(key), { state: "scheduled", deliveries: 0, background: undefined });
+      const at = await due(key);
+      ok(before + windows * LONG <= at && at <= after + windows * LONG, `${key}: ${at - before}`);
+    }
+    ok(await due("c") <= await due("d"));
+  });
+
+  test("Storage.enter() lets who was put off pass at its time, once", async (scene) => {
+    const { worker, claims: [a, b] } = await claimed(scene, ["a", "b"]);
+    const gate: Gate = { kind: "rate", id: "r", max: 1, per: 60, excess: "wait" };
+    deepEqual([await enter(scene, a, gate), await enter(scene, b, gate)], ["passed", "parked"]);
+
+    await scene.advance(80);
+    await scene.storage.promote(10);
+    const [again] = await worker.claim();
+
+    equal(await enter(scene, again, gate), "passed");
+    const late = await scene.running("late");
+    equal(await enter(scene, late.claim, gate), "parked");
+  });
+
+  test("Storage.enter() drops the excess of a rate, where it is to", async (scene) => {
+    const { claims } = await claimed(scene, ["a", "b"]);
+    const gate: Gate = { kind: "rate", id: "r", max: 1, per: LONG, excess: "drop" };
+
+    const passages = [await enter(scene, claims[0], gate), await enter(scene, claims[1], gate)];
+
+    deepEqual(passages, ["passed", "dropped"]);
+    like(await scene.ended("b"), { state: "cancelled", reason: "dropped" });
+  });
+
+  test("Storage.enter() drops what comes during a cooldown, but not the run that began it", async (scene) => {
+    const { worker, claims: [a, b] } = await claimed(scene, ["a", "b"]);
+    const gate: Gate = { kind: "cooldown", id: "c", period: 80 };
+    deepEqual([await enter(scene, a, gate), await enter(scene, b, gate)], ["passed", "dropped"]);
+    await worker.settle(a, { kind: "retried", due: undefined });
+    const [again] = await worker.claim();
+
+    equal(await enter(scene, again, gate), "passed"); // invariant 61
+    await scene.advance(100);
+    const late = await scene.running("late");
+    equal(await enter(scene, late.claim, gate), "passed");
+  });
+
+  test("Storage.enter() lets only the last pass a debounce, once things are quiet", async (scene) => {
+    const { worker, claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 60 };
+
+    for (const claim of [a, b, c]) equal(await enter(scene, claim, gate), "parked");
+    for (const key of ["a", "b"]) {
+      like(await scene.ended(key), { state: "cancelled", reason: "dropped" });
+    }
+    like(await scene.live("c"), { state: "scheduled" });
+    await scene.advance(80);
+    await scene.storage.promote(10);
+    const [last] = await worker.claim();
+
+    equal(last.key, "c");
+    equal(await enter(scene, last, gate), "passed");
+    equal(await enter(scene, last, gate), "passed");
+    const next = await scene.running("next"); // the first of another burst, beside the one that runs
+    equal(await enter(scene, next.claim, gate), "parked");
+    like(await scene.live("c"), { state: "running" });
+  });
+
+  test("Storage.enter() drops an older one that is queued again, or in line", async (scene) => {
+    const { worker, claims: [a] } = await claimed(scene, ["a"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    equal(await enter(scene, a, gate), "parked");
+    await scene.advance(50);
+    await scene.storage.promote(10); // a is queued
+    const b = await scene.add("b");
+    const claims = await worker.claim();
+    const holder = await scene.running("holder");
+    equal(await enter(scene, holder.claim, ONE), "passed");
+    const older = claims.find(({ key }) => key === "a")!;
+    equal(await enter(scene, older, gate, ONE), "parked"); // it is quiet, but the limit is reached
+    like(await scene.live("a"), { state: "waiting" });
+
+    equal(await enter(scene, claims.find(({ key }) => key === "b")!, gate, ONE), "parked");
+
+    like(await scene.ended("a"), { state: "cancelled", reason: "dropped" });
+    like(await scene.live("b"), { generation: b.generation, state: "scheduled" });
+    equal((await scene.storage.survey(10)).counts.waiting, 0);
+    await leave(holder.worker, holder.claim, ONE);
+  });
+
+  test("Storage.enter() shares gates by kind and id alone", async (scene) => {
+    const { claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
+
+    equal(await enter(scene, a, ONE), "passed");
+    equal(await enter(scene, b, { ...ONE, id: "another" }), "passed");
+    equal(await enter(scene, c, { kind: "cooldown", id: "one", period: LONG }), "passed");
+  });
+}
+
+async function claimed(
+  scene: Scene,
+  keys: readonly string[],
+): Promise<{ readonly worker: Worker; readonly claims: readonly Claim[] }> {
+  await scene.storage.schedule(keys.map((key) => scene.call(key)));
+  const worker = scene.worker();
+  const claims = await worker.claim(keys.length);
+  deepEqual(keysOf(claims), keys);
+  return { worker, claims };
+}
+
+function entry({ key, token }: Claim, ...gates: readonly Gate[]) {
+  return { key, token, gates, ttl: LONG };
+}
+
+async function enter(scene: Scene, claim: Claim, ...gates: readonly Gate[]): Promise<Passage> {
+  const [passage] = await scene.storage.enter([entry(claim, ...gates)]);
+  return passage;
+}
+
+/** Settles a run with the gate that it holds. */
+async function leave(
+  worker: Worker,
+  { key, token }: Claim,
+  gate: Held,
+  settlement: Settlement = completed(),
+): Promise<void> {
+  await worker.step({ commits: [{ key, token, settlement, leaves: [gate] }], want: 0 });
+}
