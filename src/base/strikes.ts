@@ -191,6 +191,9 @@ function checkName(field: string, name: unknown): void {
 
 function formOf(value: unknown, parameter: string): { form: unknown; text: string } {
   try {
+    if (value instanceof Date && Number.isNaN(value.getTime())) {
+      throw new TypeError("it is no date");
+    }
     const form = canonical(value);
     return { form, text: defaultCodec.encode(form) };
   } catch (cause) {

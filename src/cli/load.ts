@@ -60,7 +60,8 @@ async function load(reference: string): Promise<{ value: unknown; name?: string 
 function split(reference: string): { readonly module: string; readonly name?: string } {
   const colon = reference.lastIndexOf(":");
   const name = reference.slice(colon + 1);
-  if (colon <= 1 || !/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) {
+  const isScheme = /^(?:file|npm|jsr|https|node)$/.test(reference.slice(0, Math.max(0, colon)));
+  if (colon <= 1 || isScheme || !/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) {
     return { module: reference };
   }
   return { module: reference.slice(0, colon), name };

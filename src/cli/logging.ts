@@ -14,6 +14,7 @@ import {
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Values, WORKER } from "./options.ts";
+import { escapeControls } from "./render.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Settings = Values<typeof WORKER>;
@@ -21,7 +22,7 @@ type Settings = Values<typeof WORKER>;
 /** Warnings only, as the notes of a command that is over soon. */
 export function configureWarnings(terminal: Terminal): void {
   if (getConfig() !== null) return;
-  const format = getTextFormatter({ value: "bare", format: ({ message }) => message });
+  const format = getTextFormatter({ value: show, format: ({ message }) => message });
   configureSync({
     sinks: { notes: (record) => terminal.note(`Warning: ${format(record).trimEnd()}`) },
     loggers: [
@@ -47,14 +48,19 @@ export function configureLogging(
   });
 }
 
+/** What others may have written drives no terminal, and forges no line. */
+function show(value: unknown, inspect: (value: unknown) => string): string {
+  return escapeControls(typeof value === "string" ? value : inspect(value));
+}
+
 function formatterOf(format: "pretty" | "plain" | "json"): TextFormatter {
   switch (format) {
     case "pretty":
       return process.env.NO_COLOR
-        ? getTextFormatter({ timestamp: "time", timeZone: null, value: "bare" })
-        : getAnsiColorFormatter({ timestamp: "time", timeZone: null, value: "bare" });
+        ? getTextFormatter({ timestamp: "time", timeZone: null, value: show })
+        : getAnsiColorFormatter({ timestamp: "time", timeZone: null, value: show });
     case "plain":
-      return getTextFormatter({ timestamp: "rfc3339", level: "FULL", value: "bare" });
+      return getTextFormatter({ timestamp: "rfc3339", level: "FULL", value: show });
     case "json":
       return getJsonLinesFormatter({ categorySeparator: "." });
   }

@@ -47,7 +47,7 @@ const COMMANDS: readonly Command[] = [
  * did not, 2 for bad usage. `docket watch` has codes of its own.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  process.stdout.on("error", ignoreClosed);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosed);
   const terminal = new Terminal(args);
   try {
     return await parse(args, terminal)(terminal);
@@ -55,6 +55,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return report(error, args, terminal);
   } finally {
     await terminal.flush();
+    for (const stream of [process.stdout, process.stderr]) stream.off("error", ignoreClosed);
   }
 }
 
@@ -131,8 +132,7 @@ function helpFor(args: readonly string[]): string {
   return [...command ? [command.name] : [], ...within ? [args[1]] : [], "--help"].join(" ");
 }
 
-/** Whoever reads the output may stop, as `head` does. */
+/** Whoever reads the output may stop, as `head` does. What was asked for is done all the same. */
 function ignoreClosed(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
 }

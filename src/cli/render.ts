@@ -24,9 +24,12 @@ export function escapeControls(text: string): string {
 // Up to the last @: a password with a colon or a slash of its own is no URL, and was meant as one.
 const CREDENTIALS = /([a-z][a-z0-9+.-]{0,30}:\/\/)(?:[^\s/:@]*:\S*|[^\s/]*)@/gi;
 
+// A password may stand in the query, too.
+const QUERY = /([a-z][a-z0-9+.-]{0,30}:\/\/[^\s?]*)\?\S*/gi;
+
 /** The text without users and passwords of URLs: what is refused is repeated, and may be one in the wrong place. */
 export function hideCredentials(text: string): string {
-  return text.replace(CREDENTIALS, "$1***@");
+  return text.replace(CREDENTIALS, "$1***@").replace(QUERY, "$1?***");
 }
 
 /** How long a cell may be on a terminal before it is cut. */

@@ -36,7 +36,7 @@ export function typedValue(metavar: "VALUE" | "ARG"): ValueParser<"sync", unknow
 /** A value as {@linkcode typedValue} would read it again, as far as that is possible. */
 export function writeTyped(value: unknown): string {
   if (typeof value === "bigint") return `bigint:${value}`;
-  if (value instanceof Date) return `date:${value.toISOString()}`;
+  if (value instanceof Date) return `date:${value.toJSON() ?? "invalid"}`;
   // A whole number that large would be refused: it may not be the one that was meant.
   if (typeof value === "number" && !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) {
     return `float:${value}`;

@@ -161,7 +161,8 @@ export class Cron extends Dependency<CronState> {
   override succeed(end: RunEnd, state: CronState | undefined): Succession {
     if (end.outcome === "failed" && this.#onExhausted === "stop") return { kind: "stop" };
     if (state instanceof Plan && state.cancelled) return { kind: "stop" };
-    // Never an instant twice, also where the server's clock went back (invariant 52).
+    // Never an instant twice (invariant 52), also where it was queued by a clock that has gone back since. Of a retry only
+    // its own time is known.
     const next = this.next(new Date(Math.max(end.startedAt, end.due ?? 0)));
     return { kind: "next", due: { at: next.getTime() } };
   }
@@ -191,6 +192,15 @@ class Plan implements CronState {
 function read(expression: string, timeZone: string): Pattern {
   if (typeof expression !== "string") {
     throw new TypeError(`Cannot use a ${typeof expression} as a cron expression: give a string`);
+  }
+  // The parser would also take a date, which comes once, and chains do not.
+  const fields = expression.trim().split(/\s+/).length;
+  if (!/^@\w+$/.test(expression.trim()) && fields !== 5 && fields !== 6) {
+    throw new RangeError(
+      `Cannot use ${
+        quote(expression)
+      } as a cron expression: give 5 or 6 fields, or a name such as @daily`,
+    );
   }
   let pattern: Pattern;
   try {

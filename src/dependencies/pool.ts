@@ -44,6 +44,7 @@ export class Pool implements SharedPool {
   readonly #opened = new Map<AnyDependency, Promise<unknown>>();
   readonly #closes: Close[] = [];
   readonly #closing = new AbortController();
+  #closed?: Promise<unknown[]>;
 
   constructor(
     context: (signal: AbortSignal) => SharedContext,
@@ -67,10 +68,12 @@ export class Pool implements SharedPool {
   }
 
   /** Closes everything, the last opened first, and gives what they threw. */
-  async close(): Promise<unknown[]> {
-    this.#closing.abort();
-    await Promise.allSettled(this.#opened.values());
-    return await closeAll(this.#closes);
+  close(): Promise<unknown[]> {
+    return this.#closed ??= (async () => {
+      this.#closing.abort();
+      await Promise.allSettled(this.#opened.values());
+      return await closeAll(this.#closes);
+    })();
   }
 
   async #open<Value>(dependency: Sharing<Value>): Promise<Value> {

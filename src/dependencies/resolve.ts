@@ -72,7 +72,11 @@ export class Resources implements Scope {
   open<Value>(dependency: Dependency<Value>): Promise<Value> {
     let value = this.#opened.get(dependency) as Promise<Value> | undefined;
     if (!value) {
-      const give = this.#replacements.get(dependency) as (() => Value) | undefined;
+      // What is shared is replaced where it is shared: once for all.
+      const own = !("openShared" in dependency);
+      const give = own
+        ? this.#replacements.get(dependency) as (() => Value) | undefined
+        : undefined;
       value = (async () => await (give ? give() : dependency.open(this)))();
       this.#opened.set(dependency, value);
     }

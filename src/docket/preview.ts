@@ -65,6 +65,13 @@ export function toPreviewSettings(options: PreviewOptions): PreviewSettings {
   };
 }
 
+/** A chain, and when it comes next. */
+interface Chain {
+  readonly execution: Execution;
+  readonly forecast: Definition["forecast"];
+  at: Millis;
+}
+
 /** What runs is told by what follows it alone: it has begun. */
 export function expectedRuns(
   snapshot: Snapshot,
@@ -74,36 +81,45 @@ export function expectedRuns(
   const now = snapshot.takenAt.getTime();
   const end = until ?? now + DAY;
   const runs: ExpectedRun[] = [];
+  const chains: Chain[] = [];
+  const follow = (execution: Execution, from: Millis) => {
+    const forecast = forecastOf(definitionOf(execution.task));
+    const at = forecast(from);
+    if (at !== undefined) chains.push({ execution, forecast, at: Math.max(now, at) });
+  };
   const { scheduled, queued, waiting, running } = snapshot;
   for (const execution of [...queued, ...waiting, ...scheduled]) {
     const at = Math.max(now, execution.when?.getTime() ?? now);
     if (at > end) continue;
     runs.push({ when: new Date(at), task: execution.task, key: execution.key, execution });
-    runs.push(...following(execution, at, end, limit, definitionOf(execution.task)));
+    follow(execution, at);
   }
-  for (const execution of running) {
-    const at = execution.startedAt?.getTime() ?? now;
-    const next = following(execution, at, end, limit, definitionOf(execution.task));
-    runs.push(
-      ...next.map((run) => run.when.getTime() < now ? { ...run, when: new Date(now) } : run),
-    );
+  for (const execution of running) follow(execution, execution.startedAt?.getTime() ?? now);
+  // No more than are wanted are worked out: what is told already may all come first.
+  for (let more = 0; more < limit; more++) {
+    const next = soonest(chains);
+    if (next === undefined || next.at > end) break;
+    const { execution: { task, key }, at } = next;
+    runs.push({ when: new Date(at), task, key });
+    const following = next.forecast(at);
+    next.at = following !== undefined && following > at ? following : Infinity;
   }
   return runs.sort((a, b) => a.when.getTime() - b.when.getTime()).slice(0, limit);
 }
 
-/** The runs of its chain after one that starts at an instant, as far as its policy can tell beforehand. */
-function following(
-  { task, key }: Execution,
-  from: Millis,
-  end: Millis,
-  limit: number,
-  definition: Definition | undefined,
-): ExpectedRun[] {
-  const runs: ExpectedRun[] = [];
-  for (let at = definition?.forecast(from); at !== undefined && at <= end;) {
-    if (runs.push({ when: new Date(at), task, key }) >= limit) break;
-    const next = definition!.forecast(at);
-    at = next !== undefined && next > at ? next : undefined; // one that does not move on would not end
-  }
-  return runs;
+function soonest(chains: readonly Chain[]): Chain | undefined {
+  let soonest: Chain | undefined;
+  for (const chain of chains) if (soonest === undefined || chain.at < soonest.at) soonest = chain;
+  return soonest;
+}
+
+/** A policy that cannot tell tells nothing: the others are told all the same. */
+function forecastOf(definition: Definition | undefined): Definition["forecast"] {
+  return (startedAt) => {
+    try {
+      return definition?.forecast(startedAt);
+    } catch {
+      return undefined;
+    }
+  };
 }

@@ -288,7 +288,14 @@ async function callDirectly(
     await pool.close();
     throw error;
   }
-  await resources.close().finally(() => pool.close());
+  try {
+    await resources.close();
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  const [unclosed] = await pool.close();
+  if (unclosed !== undefined) throw unclosed; // here nobody else would hear of it
   return result;
 }
 

@@ -15,6 +15,9 @@ import { openStorage } from "../storage/open.ts";
 /** Options of {@linkcode memoryDocket}: those of a docket, but where it is. */
 export type MemoryDocketOptions = Omit<DocketOptions, "url" | "storage" | "redis" | "lazy">;
 
+/** Longer than any test advances its clock: results are there at its end. */
+const KEPT = { days: 365 };
+
 /** How often workers say that they live: seldom, so that a fake clock has little to do. */
 const HEARTBEAT = "1h";
 
@@ -43,6 +46,7 @@ const HEARTBEAT = "1h";
 export function memoryDocket(options: MemoryDocketOptions = {}): Promise<Docket> {
   return Docket.connect({
     heartbeatInterval: HEARTBEAT,
+    executionTtl: KEPT,
     ...options,
     url: `memory://${randomId()}`,
   });

@@ -237,6 +237,8 @@ export class Runner {
     const handled = (async (): Promise<Outcome> => {
       try {
         const context = await resources.openAll(definition.dependencies);
+        // Cancelled, given back or lost while they were opened: another may run it by now (invariants 28, 32).
+        if (run.over || run.reason) throw run.reason ?? new LeaseLostError("It was given back");
         what.began = true;
         return { kind: "returned", value: await definition.call(context, args) };
       } catch (error) {

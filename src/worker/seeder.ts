@@ -81,12 +81,20 @@ export class Seeder {
         this.#unsure = true;
         continue;
       }
-      seeds.push({
-        key: name,
-        generation: randomId(),
-        due: begin(seed()?.due, now),
-        body: this.#internals.producer.encode(name, []),
-      });
+      try {
+        seeds.push({
+          key: name,
+          generation: randomId(),
+          due: begin(seed()?.due, now),
+          body: this.#internals.producer.encode(name, []),
+        });
+      } catch (error) { // a policy that cannot tell stops nothing but its own task (invariant 36)
+        log.error("Cannot tell when {task} is due: {reason}", {
+          task: name,
+          reason: messageOf(error),
+          error,
+        });
+      }
     }
     if (seeds.length > 0) await storage.seed(seeds, { signal });
     return true;

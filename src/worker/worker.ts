@@ -181,9 +181,7 @@ export class Worker implements AsyncDisposable {
     } catch {
       // Whoever started it hears of it.
     } finally {
-      for (const error of await this.#pool.close()) {
-        log.error("Cannot close what is shared: {reason}", { reason: messageOf(error), error });
-      }
+      await this.#atMost(LAST_CALL, this.#closeShared()); // whatever hangs in there (invariant 74)
       this.#internals.workers.delete(this); // not before: the docket waits for those it knows
     }
   }
@@ -382,6 +380,12 @@ export class Worker implements AsyncDisposable {
       }
     } catch (error) {
       log.warn("Cannot sign off: {reason}", { reason: messageOf(error) });
+    }
+  }
+
+  async #closeShared(): Promise<void> {
+    for (const error of await this.#pool.close()) {
+      log.error("Cannot close what is shared: {reason}", { reason: messageOf(error), error });
     }
   }
 

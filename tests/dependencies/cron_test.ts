@@ -176,6 +176,8 @@ test("Cron refuses an expression that cannot be read, or never comes", () => {
       "* * * * * * 2027",
       "@never",
       "0 0 30 2 *",
+      "2099-01-01T00:00:00",
+      "2099-01-01 00:00:00",
       "nope",
     ]
   ) {

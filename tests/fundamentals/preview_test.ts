@@ -60,6 +60,38 @@ onEveryStorage("Docket.preview()", (test) => {
     await rejects(docket.preview({ untill: 5 } as never), TypeError);
   });
 
+  test("makes up for what was missed with one run, and asks no policy more than it must", async (stage) => {
+    let asked = 0;
+    class Counting extends Perpetual {
+      override forecast(startedAt: number): number | undefined {
+        asked++;
+        return super.forecast(startedAt);
+      }
+    }
+    const slow = task(
+      "slow",
+      { perpetual: new Counting({ every: "10ms" }) },
+      async ({ signal }): Promise<void> => await aborted(signal),
+    );
+    const docket = await stage.connect({ tasks: [slow] });
+    for (const key of ["a", "b", "c"]) await docket.add(slow, { key })();
+    stage.start(docket);
+    await stage.eventually(async () => (await docket.snapshot()).counts.running === 3);
+    await stage.advance(100);
+
+    const runs = await docket.preview({ limit: 30 });
+
+    const { takenAt } = await docket.snapshot();
+    for (const key of ["a", "b", "c"]) {
+      const times = runs.filter((run) => run.key === key).map(({ when }) => when.getTime());
+      equal(times.length, 10);
+      ok(times.every((at, i) => i === 0 || at - times[i - 1] === 10), `${times}`);
+      ok(times[0] <= takenAt.getTime());
+    }
+    ok(asked < 40, `${asked}`);
+    for (const key of ["a", "b", "c"]) await docket.cancel(key);
+  });
+
   test("continues what runs, and what has no pause only once", async (stage) => {
     const slow = task(
       "slow",

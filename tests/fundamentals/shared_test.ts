@@ -116,6 +116,66 @@ onEveryStorage("Shared", (test) => {
     deepEqual(logged.map(({ properties }) => properties.reason), ["stuck"]);
   });
 
+  test("lets no body begin whose execution was cancelled while it was opened", async (stage) => {
+    let open = () => {};
+    let runs = 0;
+    const opened = new Promise<void>((resolve) => open = resolve);
+    const slow = new Shared(() => opened);
+    const use = task("use", { slow }, (): void => void runs++);
+    const docket = await stage.connect();
+    const execution = await docket.add(use)();
+    stage.start(docket, { redeliveryTimeout: 100 });
+    await stage.eventually(async () => (await execution.refresh()).state === "running");
+
+    await execution.cancel();
+    await stage.advance(60); // it hears of it
+    open();
+    await stage.eventually(async () => (await execution.refresh()).state === "cancelled");
+
+    equal(runs, 0); // invariant 28
+  });
+
+  test("lets no body begin that was given back while it was opened", async (stage) => {
+    let open = () => {};
+    let runs = 0;
+    const opened = new Promise<void>((resolve) => open = resolve);
+    const slow = new Shared(() => opened);
+    const use = task("use", { slow }, (): void => void runs++);
+    const docket = await stage.connect();
+    const execution = await docket.add(use)();
+    const worker = stage.start(docket, { gracePeriod: 0 });
+    await stage.eventually(async () => (await execution.refresh()).state === "running");
+
+    await stage.soon(worker.close());
+    open();
+    await stage.advance(10);
+
+    equal((await execution.refresh()).state, "queued");
+    equal(runs, 0);
+  });
+
+  test("is closed in order by whoever closes first, and waited for by the others", async (stage) => {
+    const story: string[] = [];
+    const closing = (name: string) => ({
+      async [Symbol.asyncDispose]() {
+        await stage.sleep(5);
+        story.push(name);
+      },
+    });
+    const db = new Shared(() => closing("db"));
+    const repo = new Shared({ db }, () => closing("repo"));
+    const docket = await stage.connect();
+    await docket.add(task("use", { repo }, (): void => {}))();
+    const worker = stage.worker(docket);
+    await stage.soon(worker.runUntilFinished());
+
+    await stage.soon(
+      Promise.all([worker.close(), docket.close().then(() => story.push("docket"))]),
+    );
+
+    deepEqual(story, ["repo", "db", "docket"]);
+  });
+
   test("outlives the executions that a stopping worker still waits for", async (stage) => {
     let closed = false;
     const pool = new Shared(function* () {
@@ -170,6 +230,32 @@ onMemory("Shared", (test) => {
     deepEqual(story, ["closed"]);
   });
 
+  test("fails a direct call when it cannot be closed", async () => {
+    const stuck = new Shared(function* () {
+      yield 1;
+      throw new RangeError("stuck");
+    });
+
+    await rejects(task("use", { stuck }, ({ stuck }): number => stuck)(), RangeError);
+  });
+
+  test("that never opens, or never closes, keeps no worker from closing", async (stage) => {
+    const never = () => new Promise<void>(() => {});
+    const stuck = new Shared(async function* () {
+      yield 1;
+      await never();
+    });
+    const docket = await stage.connect();
+    for (const [name, shared] of Object.entries({ opening: new Shared(never), closing: stuck })) {
+      await docket.add(task(name, { shared }, (): void => {}), { key: "use" })();
+      const worker = stage.start(docket, { gracePeriod: 0 });
+      await stage.advance(30);
+
+      await stage.soon(worker.close()); // invariant 74
+      await docket.cancel("use");
+    }
+  });
+
   test("is made of nothing that lives shorter", async () => {
     const connection = new Depends(() => 1);
 
@@ -185,6 +271,12 @@ onMemory("Shared", (test) => {
     const clock = new Depends(() => "noon");
     const use = task("use", { pool, clock }, ({ pool, clock }): string => `${pool} at ${clock}`);
     const docket = await stage.connect();
+    let given = 0;
+    const declared = new Shared(() => 0);
+    const count = task("count", { declared }, ({ declared }): number => declared);
+    const executions = [await docket.add(count)(), await docket.add(count)()];
+    await stage.finish(docket, { replace: [[declared, () => ++given]] });
+    deepEqual(await Promise.all(executions.map((one) => one.result())), [1, 1]); // once for all
     const execution = await docket.add(use)();
     const replace = [[url, () => "a fake"], [clock, () => "midnight"]] as const;
 

@@ -11,7 +11,16 @@ import {
   strictEqual as equal,
 } from "node:assert/strict";
 import { test } from "node:test";
-import { ConnectionError, Cron, Docket, Perpetual, Retry, task, Worker } from "../../mod.ts";
+import {
+  ConnectionError,
+  Cron,
+  Docket,
+  Perpetual,
+  Retry,
+  task,
+  Timeout,
+  Worker,
+} from "../../mod.ts";
 import {
   assertScheduled,
   FakeClock,
@@ -94,6 +103,25 @@ test("runAll() gives up on what never ends", async () => {
   await docket.add(poll, { key: "poll" })();
 
   await rejects(runAll(docket, { clock, within: "10h" }), /not over after 36000000 ms/);
+});
+
+test("runAll() gives up on what hangs, and lets what reads in peace", async () => {
+  const clock = new FakeClock();
+  const hang = task("hang", () => new Promise<void>(() => {}));
+  await using docket = await memoryDocket({ clock });
+  await docket.add(hang)();
+
+  await rejects(runAll(docket, { clock, within: "10m" }), /not over after 600000 ms/);
+
+  await docket.clear();
+  await using other = await memoryDocket({ clock });
+  const read = task("read", { timeout: new Timeout("1m") }, async (): Promise<string> => {
+    await new Promise((resolve) => setTimeout(resolve, 50)); // a file, say
+    return "read";
+  });
+  const execution = await other.add(read)();
+  await runAll(other, { clock });
+  equal(await execution.result(), "read");
 });
 
 test("runAll() works with time as it passes, too", async () => {

@@ -1,0 +1,289 @@
+/**
+ * Limits, on a docket: invariants 54, 59 to 63.
+ *
+ * @module
+ */
+
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal, throws } from "node:assert/strict";
+import {
+  ConcurrencyLimit,
+  Cooldown,
+  Debounce,
+  type Execution,
+  Perpetual,
+  RateLimit,
+  Retry,
+  task,
+  Timeout,
+} from "../../mod.ts";
+import { aborted, failureOf, onEveryStorage, onMemory, type Stage } from "../_harness.ts";
+import { captureLogs } from "../_logs.ts";
+
+captureLogs(); // failures are logged
+
+/** Counts who is inside, by whatever it is asked to. */
+class Room {
+  most = 0;
+  readonly order: string[] = [];
+  readonly #inside = new Map<string, number>();
+
+  async visit(stage: Stage, by: string, name: string): Promise<void> {
+    const inside = (this.#inside.get(by) ?? 0) + 1;
+    this.#inside.set(by, inside);
+    this.most = Math.max(this.most, inside);
+    this.order.push(name);
+    await stage.sleep(5);
+    this.#inside.set(by, this.#inside.get(by)! - 1);
+  }
+}
+
+onEveryStorage("ConcurrencyLimit", (test) => {
+  test("lets so many run at once over all workers, and the rest in order", async (stage) => {
+    const room = new Room();
+    const work = task(
+      "work",
+      { limit: new ConcurrencyLimit({ max: 2 }) },
+      (_context, name: string): Promise<void> => room.visit(stage, "", name),
+    );
+    const docket = await stage.connect({ tasks: [work] });
+    const other = await stage.connect({ tasks: [work] });
+    for (const one of [docket, other]) stage.start(one, { concurrency: 5 });
+    const names = Array.from({ length: 12 }, (_, i) => `${i}`);
+
+    const executions = await docket.addAll(names.map((name) => docket.call(work)(name)));
+    await Promise.all(executions.map((one) => stage.soon(one.result())));
+
+    equal(room.most, 2);
+    deepEqual(room.order.toSorted((a, b) => +a - +b), names);
+  });
+
+  test("keeps values of an argument apart, and runs those of one in the order they came", async (stage) => {
+    const room = new Room();
+    const charge = task(
+      "charge",
+      { one: new ConcurrencyLimit({ max: 1, by: (customer: string) => customer }) },
+      (_context, customer: string, n: number): Promise<void> =>
+        room.visit(stage, customer, `${customer}${n}`),
+    );
+    const docket = await stage.connect();
+    for (let n = 0; n < 4; n++) {
+      for (const customer of ["a", "b"]) await docket.add(charge)(customer, n);
+    }
+
+    await stage.finish(docket);
+
+    equal(room.most, 1);
+    for (const customer of ["a", "b"]) {
+      const order = room.order.filter((name) => name.startsWith(customer));
+      deepEqual(order, [0, 1, 2, 3].map((n) => `${customer}${n}`));
+    }
+    ok(room.order[0] === "a0" && room.order[1] === "b0", `${room.order}`); // side by side
+  });
+
+  test("takes no worker's room for those who wait, and shows them as waiting", async (stage) => {
+    const limit = new ConcurrencyLimit({ max: 1 });
+    const hold = task(
+      "hold",
+      { limit },
+      async ({ signal }): Promise<void> => await aborted(signal),
+    );
+    const docket = await stage.connect();
+    const executions: Execution[] = [];
+    for (const key of ["a", "b", "c"]) executions.push(await docket.add(hold, { key })());
+    stage.start(docket, { concurrency: 2 });
+    await stage.eventually(async () => (await docket.snapshot()).counts.waiting === 2);
+
+    const free = await docket.add(task("free", () => "ran"))();
+    equal(await stage.soon(free.result()), "ran");
+
+    const { waiting, counts } = await docket.snapshot();
+    deepEqual(waiting.map(({ key, state }) => [key, state]), [["b", "waiting"], ["c", "waiting"]]);
+    deepEqual([counts.queued, counts.running], [0, 1]);
+    equal(await docket.cancel("b"), "cancelled");
+    equal((await docket.add(hold, { key: "c" })()).disposition, "exists");
+    equal(await docket.cancel("a"), "requested");
+    await stage.eventually(async () => (await executions[2].refresh()).state === "running");
+    await docket.cancel("c");
+    await stage.eventually(async () => (await executions[2].refresh()).state === "completed"); // 53
+  });
+
+  test("is left by whatever ends: failures, timeouts, retries and cancels", async (stage) => {
+    const seen: string[] = [];
+    const limit = new ConcurrencyLimit({ max: 1, scope: "shared" });
+    const fails = task(
+      "fails",
+      { limit, retry: new Retry({ attempts: 2 }) },
+      ({ attempt }): never => {
+        seen.push(`fails ${attempt}`);
+        throw new Error("no");
+      },
+    );
+    const hangs = task("hangs", { limit, timeout: new Timeout("20ms") }, async ({ signal }) => {
+      seen.push("hangs");
+      await aborted(signal);
+      signal.throwIfAborted();
+    });
+    const last = task("last", { limit }, (): void => void seen.push("last"));
+    const docket = await stage.connect();
+    for (const work of [fails, hangs, last]) await docket.add(work as typeof last)();
+
+    await stage.finish(docket);
+
+    deepEqual(seen.toSorted(), ["fails 1", "fails 2", "hangs", "last"]);
+  });
+
+  test("goes together with Perpetual and Retry, and with a worker's own dependencies", async (stage) => {
+    let runs = 0;
+    const tick = task(
+      "tick",
+      { perpetual: new Perpetual({ every: "5ms" }), limit: new ConcurrencyLimit({ max: 1 }) },
+      (): void => void runs++,
+    );
+    const docket = await stage.connect({ tasks: [tick] });
+    await docket.add(tick, { key: "tick" })();
+    const worker = stage.worker(docket, {
+      dependencies: { rate: new RateLimit({ max: 1_000, per: "1s" }) },
+    });
+
+    await stage.soon(worker.runAtMost({ tick: 3 }));
+
+    equal(runs, 3);
+  });
+
+  test("fails a run clearly whose argument is missing", async (stage) => {
+    let runs = 0;
+    const work = task(
+      "work",
+      { limit: new ConcurrencyLimit({ max: 1, by: (_name: string, id?: number) => id }) },
+      (_context, _name: string, _id?: number): void => void runs++,
+    );
+    const docket = await stage.connect();
+    const missing = await docket.add(work)("a");
+    const sound = await docket.add(work)("a", 1);
+
+    await stage.finish(docket);
+
+    ok(/"by" gave undefined; is an argument missing\?/.test((await failureOf(missing)).message));
+    await sound.result();
+    equal(runs, 1);
+  });
+});
+
+onMemory("Gates", (test) => {
+  test("RateLimit puts off what is too much, evenly by windows, and counts retries", async (stage) => {
+    const start = stage.clock.now();
+    const seconds: number[] = [];
+    const call = task(
+      "call",
+      {
+        rate: new RateLimit({ max: 2, per: "1s", by: (api: string) => api }),
+        retry: new Retry({ attempts: 2 }),
+      },
+      ({ attempt }, api: string, fails = false): void => {
+        if (api === "a") seconds.push((stage.clock.now() - start) / 1_000);
+        if (fails && attempt === 1) throw new Error("busy");
+      },
+    );
+    const docket = await stage.connect();
+    await docket.add(call)("a", true);
+    for (let i = 0; i < 3; i++) await docket.add(call)("a");
+    await docket.add(call)("b");
+
+    await stage.finish(docket);
+
+    deepEqual(seconds.map(Math.round), [0, 0, 1, 1, 2]);
+  });
+
+  test("RateLimit drops what is too much, where it is told to", async (stage) => {
+    let runs = 0;
+    const rate = new RateLimit({ max: 1, per: "1h", excess: "drop" });
+    const call = task("call", { rate }, (): void => void runs++);
+    const docket = await stage.connect();
+    const executions = [await docket.add(call)(), await docket.add(call)()];
+
+    await stage.finish(docket);
+
+    equal(runs, 1);
+    deepEqual([(await executions[1].refresh()).state, executions[1].reason], [
+      "cancelled",
+      "dropped",
+    ]);
+  });
+
+  test("Cooldown runs the first, and its retry, and drops the rest", async (stage) => {
+    const seen: string[] = [];
+    const refresh = task(
+      "refresh",
+      { cooldown: new Cooldown({ period: "1m" }), retry: new Retry({ attempts: 2, delay: "10s" }) },
+      ({ attempt }, name: string): void => {
+        seen.push(`${name} ${attempt}`);
+        if (name === "first" && attempt === 1) throw new Error("again");
+      },
+    );
+    const docket = await stage.connect();
+    const executions = [await docket.add(refresh)("first"), await docket.add(refresh)("second")];
+    await stage.finish(docket);
+    await stage.advance(60_000);
+    await docket.add(refresh)("third");
+    await stage.finish(docket);
+
+    deepEqual(seen, ["first 1", "first 2", "third 1"]);
+    equal((await executions[1].refresh()).reason, "dropped");
+  });
+
+  test("Debounce runs the last of a burst, with its arguments, when it is quiet", async (stage) => {
+    const start = stage.clock.now();
+    const seen: [string, number][] = [];
+    const index = task(
+      "index",
+      { debounce: new Debounce({ quiet: "2s", by: (page: string) => page }) },
+      (_context, page: string, version: number): void =>
+        void seen.push([`${page} ${version}`, (stage.clock.now() - start) / 1_000]),
+    );
+    const docket = await stage.connect({ tasks: [index] });
+    stage.start(docket);
+    for (const version of [1, 2, 3]) {
+      await docket.add(index)("home", version);
+      await docket.add(index)("about", version);
+      await stage.advance(1_000);
+    }
+    await stage.advance(5_000);
+    await docket.add(index)("home", 4);
+    await stage.advance(5_000);
+
+    deepEqual(seen.map(([what]) => what), ["home 3", "about 3", "home 4"]);
+    deepEqual(seen.map(([, at]) => Math.floor(at)), [4, 4, 10]);
+  });
+
+  test("Gates give nothing when a task is called directly", async () => {
+    const work = task("work", {
+      limit: new ConcurrencyLimit({ max: 1 }),
+      rate: new RateLimit({ max: 1, per: "1h" }),
+      cooldown: new Cooldown({ period: "1h" }),
+      debounce: new Debounce({ quiet: "1h" }),
+    }, ({ limit }): boolean => limit === undefined);
+
+    equal(await work(), true);
+    equal(await work(), true);
+  });
+
+  test("Gates refuse options that cannot be used, and a second of a kind", async () => {
+    throws(() => new ConcurrencyLimit({ max: 0 }), RangeError);
+    throws(() => new ConcurrencyLimit({ max: 1, by: "id" as never }), TypeError);
+    throws(() => new ConcurrencyLimit({ max: 1, scope: "" }), TypeError);
+    throws(() => new RateLimit({ max: 1, per: 0 }), RangeError);
+    throws(() => new RateLimit({ max: 1.5, per: "1s" }), RangeError);
+    throws(() => new RateLimit({ max: 1, per: "1s", excess: "fail" as never }), TypeError);
+    throws(() => new Cooldown({ period: -1 }), RangeError);
+    throws(() => new Debounce({ quiet: "soon" }), RangeError);
+    const limit = new ConcurrencyLimit({ max: 1 });
+    throws(
+      () => task("two", { limit, other: new ConcurrencyLimit({ max: 2 }) }, () => {}),
+      TypeError,
+    );
+    const one = new ConcurrencyLimit({ max: 1, by: (id: number) => id });
+    // @ts-expect-error the first argument is no number
+    task("wrong", { one }, (_context, _id: string): void => {});
+    await Promise.resolve();
+  });
+});
