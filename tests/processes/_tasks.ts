@@ -7,7 +7,14 @@
 
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { type DocketError, Perpetual, Retry, task, type TaskContext } from "../../mod.ts";
+import {
+  ConcurrencyLimit,
+  type DocketError,
+  Perpetual,
+  Retry,
+  task,
+  type TaskContext,
+} from "../../mod.ts";
 import { signalThis } from "./_failpoints.ts";
 import type { Happening, Journal } from "./_journal.ts";
 
@@ -57,6 +64,28 @@ export function tasksFor(journal: Journal) {
       await pause(ms);
       return await ended(context);
     }),
+
+    /** Does a little, one at a time for each customer. */
+    one: task(
+      "one",
+      { limit: new ConcurrencyLimit({ max: 1, by: (customer: number) => customer }) },
+      async (context, _customer: number, ms: number): Promise<string> => {
+        await started(context);
+        await pause(ms);
+        return await ended(context);
+      },
+    ),
+
+    /** Does a little, three at a time for each customer. */
+    three: task(
+      "three",
+      { limit: new ConcurrencyLimit({ max: 3, by: (customer: number) => customer }) },
+      async (context, _customer: number, ms: number): Promise<string> => {
+        await started(context);
+        await pause(ms);
+        return await ended(context);
+      },
+    ),
 
     /** Gives back what it was given. */
     echo: task("echo", async (context, payload: string): Promise<string> => {
