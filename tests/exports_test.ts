@@ -16,26 +16,28 @@ interface Names {
 const expected: Readonly<Record<string, Names>> = {
   ".": {
     values: `
-      Agenda CancelledError ConnectionError Cron Dependency DependencyError Depends Docket
-      DocketError Execution ExecutionCancelledError ExecutionExpiredError ExecutionFailedError
-      ExponentialRetry LeaseLostError NonRetryableError Params PayloadTooLargeError Perpetual
-      PlannedCall Progress ProtocolError ResultTimeoutError Retry RetryRequest SerializationError
-      Shared ShutdownError StorageFullError Timeout TimeoutError UnknownTaskError Worker logged
-      loggedLength standardTasks task
+      Agenda CancelledError ConcurrencyLimit ConnectionError Cooldown Cron Debounce Dependency
+      DependencyError Depends Docket DocketError Execution ExecutionCancelledError
+      ExecutionExpiredError ExecutionFailedError ExponentialRetry GatePolicy LeaseLostError
+      NonRetryableError Params PayloadTooLargeError Perpetual PlannedCall Progress ProtocolError
+      RateLimit ResultTimeoutError Retry RetryRequest SerializationError Shared ShutdownError
+      StorageFullError Timeout TimeoutError UnknownTaskError Worker logged loggedLength
+      standardTasks task
     `,
     types: `
       AddOptions AgendaOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf Beginning
-      CallOptions CancelReason Clock Close Codec ContextName CronOptions CronState Decision
-      Dependencies DependencyFailure Disposition DocketOptions DurationFields DurationLike
-      ErrorCode ExecutionEvent ExecutionProgress ExecutionSeed ExecutionState ExecutionTtl
-      ExecutionsOf ExpectedRun ExponentialRetryOptions Failure Fits Given Handler InstantLike Item
-      ListOptions LoggedParam Millis NameOf PerpetualOptions PerpetualState Planner
-      PreviewOptions ProgramOptions ProgressEvent ProgressUpdate ReplaceOptions Replacement
-      Resolved ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions ScatterOptions
-      Schedulable Scheduler Scope SharedContext SharedDependencies SharedPool SharedScope SharedValues
-      Sharing Snapshot StandardTasks StateEvent Strike StrikeOfTask StrikeOperator Succession Task
-      TaskContext TaskLogger Tasks TemporalDuration TimeoutState WorkerInfo WorkerOptions Yielded
-      accepts resolved returns supplies
+      CallOptions CancelReason Clock Close Codec ConcurrencyLimitOptions ContextName
+      CooldownOptions CronOptions CronState DebounceOptions Decision Dependencies
+      DependencyFailure Disposition DocketOptions DurationFields DurationLike ErrorCode
+      ExecutionEvent ExecutionProgress ExecutionSeed ExecutionState ExecutionTtl ExecutionsOf
+      ExpectedRun ExponentialRetryOptions Failure Fits Gate GateOptions Given Handler InstantLike
+      Item ListOptions LoggedParam Millis NameOf PerpetualOptions PerpetualState Planner
+      PreviewOptions ProgramOptions ProgressEvent ProgressUpdate RateLimitOptions ReplaceOptions
+      Replacement Resolved ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions
+      ScatterOptions Schedulable Scheduler Scope SharedContext SharedDependencies SharedPool
+      SharedScope SharedValues Sharing Snapshot StandardTasks StateEvent Strike StrikeOfTask
+      StrikeOperator Succession Task TaskContext TaskLogger Tasks TemporalDuration TimeoutState
+      WorkerInfo WorkerOptions Yielded accepts resolved returns supplies
     `,
   },
   "./cli": { values: "main", types: "" },
@@ -51,10 +53,10 @@ const expected: Readonly<Record<string, Names>> = {
   "./storage": {
     values: "DEAD_RECORD_TTL NEW OWN",
     types: `
-      Call Change Claim Commit Counts DeferredTask Discard Due EndedTask Found Lease LiveTask Notice
-      Presence Progress Promotion Reclaim ReclaimReply Renewal Report Requeue Requeued Scheduling
-      Seed Seeding Settlement StateChange Step StepReply Storage Survey Sweep Swept Target Verdict
-      Waiting
+      Call Change Claim Commit Counts DeferredTask Discard Due EndedTask Entry Found Gate Held
+      Lease LiveTask Notice Passage Presence Progress Promotion Reclaim ReclaimReply Renewal
+      Report Requeue Requeued Scheduling Seed Seeding Settlement StateChange Step StepReply
+      Storage Survey Sweep Swept Target Verdict Waiting
     `,
   },
 };

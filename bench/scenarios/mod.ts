@@ -11,6 +11,7 @@ import { drains } from "./drain.ts";
 import { idle } from "./idle.ts";
 import { lateness } from "./lateness.ts";
 import { latency } from "./latency.ts";
+import { limit } from "./limit.ts";
 import { startup } from "./startup.ts";
 
 /** All scenarios. */
@@ -21,6 +22,7 @@ export const scenarios: readonly Scenario[] = [
   latency,
   lateness,
   idle,
+  limit,
   startup,
 ];
 

@@ -16,9 +16,10 @@ export const gates = /* lua */ `
 local function holdersOf(id) return gatePrefix .. 'h:' .. id end
 local function lineOf(id) return gatePrefix .. 'l:' .. id end
 
-local function hold(id, key, generation)
+-- Renewed now and then: no hash of holders that is in use comes anywhere near its end.
+local function hold(id, key, generation, others)
   call('HSET', holdersOf(id), key, generation)
-  call('PEXPIRE', holdersOf(id), '${LONGEST_HOLD}')
+  if others == 0 or now % 64 == 0 then call('PEXPIRE', holdersOf(id), '${LONGEST_HOLD}') end
 end
 
 -- Those that ended, or wait again, and did not leave: cancelled with their place kept, say, or dead by their deliveries.
@@ -34,8 +35,9 @@ end
 
 -- Wakes the longest waiting, as many as may come in: queued, with their places kept, so that nobody overtakes them.
 local function admit(id, max)
-  local free = max - call('HLEN', holdersOf(id))
-  while free > 0 do
+  if call('ZCARD', lineOf(id)) == 0 then return end
+  local inside = call('HLEN', holdersOf(id))
+  while inside < max do
     local key = call('ZPOPMIN', lineOf(id))[1]
     if not key then return end
     local row = call('HGET', state, key)
@@ -43,9 +45,9 @@ local function admit(id, max)
     if row and byte(row, 1) == 87 then attempt, deliveries, due, of = match(row, '^|(%d+)|(%d+)|(%d*)|%d+|(.*)$', 25) end
     if of == id then                                        -- else it was cancelled, or is in another line by now
       call('ZREM', waiters, key)
-      hold(id, key, sub(row, 3, 24))
+      hold(id, key, sub(row, 3, 24), inside)
       wait(key, sub(row, 3, 24), attempt, deliveries, due)
-      free = free - 1
+      inside = inside + 1
     end
   end
 end

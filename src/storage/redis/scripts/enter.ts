@@ -110,9 +110,11 @@ local looks = {
     gate.mine = call('HGET', name, key) == generation
     if gate.mine then return end
     if call('ZCARD', lineOf(gate.id)) > 0 then return 'line' end        -- arrivals do not overtake
-    if call('HLEN', name) < gate.a then return end
+    gate.inside = call('HLEN', name)
+    if gate.inside < gate.a then return end
     prune(gate.id)
-    if call('HLEN', name) >= gate.a then return 'line' end
+    gate.inside = call('HLEN', name)
+    if gate.inside >= gate.a then return 'line' end
   end,
   r = function(gate, key, generation, attempt)
     local name, member = gatePrefix .. 'r:' .. gate.id, generation .. attempt
@@ -147,7 +149,9 @@ local looks = {
 }
 
 local takes = {
-  h = function(gate, key, generation) hold(gate.id, key, generation) end,
+  h = function(gate, key, generation)
+    if not gate.mine then hold(gate.id, key, generation, gate.inside) end
+  end,
   r = function(gate, key, generation, attempt)
     if gate.mine then return end
     local name = gatePrefix .. 'r:' .. gate.id
@@ -161,8 +165,7 @@ local takes = {
   d = function() end,                                       -- it is the latest, and stays so until another comes
 }
 
-local function passage(key, token, ttl, asked)
-  local row = call('HGET', state, key)
+local function passage(row, key, token, ttl, asked)
   if not row or byte(row, 1) ~= 82 or sub(row, 25, 46) ~= token then return 'f' end
   local entry, attempt, deliveries, due = match(row, '^([%d%-]+)|(%d+)|(%d+)|(%d*)', 47)
   if not entry then return 'f' end
@@ -213,8 +216,14 @@ local function passage(key, token, ttl, asked)
   return reply
 end
 
-local replies, at = {}, FIRST
+local names, starts, at = {}, {}, FIRST
 while at <= #ARGV do
+  names[#names + 1], starts[#names + 1] = ARGV[at], at
+  at = at + 4 + 5 * ARGV[at + 3]
+end
+local rows, seen, replies = #names > 0 and fetch(state, names) or {}, {}, {}
+for n = 1, #names do
+  local at = starts[n]
   local key, token, ttl, asked = ARGV[at], ARGV[at + 1], ARGV[at + 2], {}
   local count = tonumber(ARGV[at + 3])
   at = at + 4
@@ -222,7 +231,9 @@ while at <= #ARGV do
     asked[i] = { kind = ARGV[at], id = ARGV[at + 1], a = tonumber(ARGV[at + 2]), b = tonumber(ARGV[at + 3]), c = tonumber(ARGV[at + 4]) }
     at = at + 5
   end
-  replies[#replies + 1] = passage(key, token, ttl, asked)
+  if seen[key] then rows[n] = call('HGET', state, key) end  -- what runs is changed by its own entry alone
+  seen[key] = true
+  replies[n] = passage(rows[n], key, token, ttl, asked)
 end
 ${hint}
 publish()
