@@ -98,6 +98,7 @@ async function describe(outDir: URL): Promise<Record<string, unknown>> {
     name,
     version,
     ...described,
+    ...repository(),
     license,
     type: "module",
     types: "./mod.d.ts",
@@ -108,6 +109,12 @@ async function describe(outDir: URL): Promise<Record<string, unknown>> {
     engines: { node: ">=20" },
     dependencies: await dependenciesOf(outDir),
   };
+}
+
+/** Where this is built: npm takes a provenance only from the repository that the manifest names. */
+function repository(): { readonly repository?: unknown } {
+  const name = Deno.env.get("GITHUB_REPOSITORY"); // set by the release, and nowhere else
+  return name ? { repository: { type: "git", url: `git+https://github.com/${name}.git` } } : {};
 }
 
 function typesOf(source: string): string {

@@ -84,10 +84,9 @@ for (const which of ["failed", "dead"] as const) {
     const docket = await fill(scene, "a");
     await docket.add("other", { key: "a", delay: "1h" })();
 
-    equal(
-      await scene.prints(which, again, "a"),
-      '"a": a task exists under its key; nothing done\n',
-    );
+    const { code, stdout } = await scene.run(which, again, "a");
+
+    deepEqual([code, stdout], [1, '"a": a task exists under its key; nothing done\n']);
 
     equal((await docket[which]()).length, 1);
     equal((await docket.execution("a"))?.task, "other");

@@ -5,6 +5,7 @@
  */
 
 import { deepStrictEqual as deepEqual, match, strictEqual as equal } from "node:assert/strict";
+import { Worker } from "../../mod.ts";
 import { cliTest } from "./_docket.ts";
 
 cliTest("docket … | head -1 ends without a word", async (scene) => {
@@ -18,6 +19,25 @@ cliTest("docket … | head -1 ends without a word", async (scene) => {
     deepEqual([code, stderr], [0, ""]);
     match(stdout, command === "snapshot" ? /^\S+: 1000 scheduled, .*\n$/ : /^\{\n$/);
   }
+});
+
+cliTest("docket failed rm --all | head -1 does all that it was asked for", async (scene) => {
+  const docket = await scene.connect();
+  docket.register({
+    fail: (): never => {
+      throw new Error("no");
+    },
+  });
+  await docket.addAll(Array.from({ length: 1_000 }, () => docket.call("fail")()));
+  const worker = new Worker(docket);
+  await worker.runUntilFinished();
+  await worker.close();
+  equal((await docket.failed()).length, 1_000);
+
+  const { code, stderr } = await scene.shell("docket failed rm --all | head -1");
+
+  deepEqual([code, stderr], [0, ""]);
+  equal((await docket.failed()).length, 0);
 });
 
 cliTest("docket … into a pipe is whole, however long it is", async (scene) => {

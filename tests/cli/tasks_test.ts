@@ -33,7 +33,7 @@ cliTest("docket tasks are run by any docket worker", async (scene) => {
 
   deepEqual([code, stdout], [0, ""]);
   match(stderr, /\[INFO\] \S*task: Howdy!$/m);
-  match(stderr, /\[INFO\] \S*task: hello\\x1b\[31m you$/m);
+  match(stderr, /\[INFO\] \S*task: hello\\u001b\[31m you$/m);
   match(stderr, /\[ERROR\] .*\bfail .*: Howdy!$/m);
   match(stderr, /\[ERROR\] .*\bfail .*: whoops$/m);
   const states = await Promise.all(queued.map(async (one) => (await one.refresh()).state));

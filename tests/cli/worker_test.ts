@@ -43,7 +43,7 @@ cliTest(
     );
 
     deepEqual([code, stdout], [0, "plain got 42\n"]);
-    match(stderr, /^\S+Z \[INFO\] \S*task: Hello, Jane\\x1b\[31m!$/m);
+    match(stderr, /^\S+Z \[INFO\] \S*task: Hello, Jane\\u001b\[31m!$/m);
     ok(knownIn(stderr).includes("greet, leave, plain") || knownIn(stderr).includes("greet, plain"));
     equal((await greeting.refresh()).state, "completed");
     deepEqual([(await addition.refresh()).state, addition.worker], ["completed", "me"]);

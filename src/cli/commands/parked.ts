@@ -9,7 +9,7 @@ import { message, text } from "@optique/core/message";
 import { optional } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { messageOf } from "../../base/errors.ts";
+import { ExecutionExpiredError, messageOf } from "../../base/errors.ts";
 import type { Docket } from "../../docket/docket.ts";
 import type { Execution } from "../../docket/execution.ts";
 import { type Command, leaf } from "../command.ts";
@@ -109,7 +109,7 @@ async function forEach(
   { key, all, ...place }: Chosen,
   terminal: Terminal,
   list: (docket: Docket, limit: number) => Promise<Execution[]>,
-  act: (execution: Execution) => Promise<string>,
+  act: (execution: Execution) => Promise<Result>,
 ): Promise<number> {
   if (all === (key !== undefined)) throw new UsageError("Give either a key or --all");
   await using docket = await connect(place, terminal);
@@ -117,18 +117,35 @@ async function forEach(
   if (key !== undefined && found.length === 0) {
     throw new CommandError(`${JSON.stringify(key)} is not on that list of ${docket.name}`);
   }
-  for (const one of found) terminal.print(`${JSON.stringify(one.key)}: ${await act(one)}`);
-  if (all) terminal.print(count(found.length, "execution"));
-  return 0;
+  let done = 0;
+  for (const one of found) {
+    const result = await act(one);
+    if (result.done) done++;
+    terminal.print(`${JSON.stringify(one.key)}: ${result.told}`);
+  }
+  if (all) terminal.print(count(done, "execution"));
+  return all || done > 0 ? 0 : 1;
 }
 
-async function retry(execution: Execution): Promise<string> {
-  const again = await execution.retry();
-  return again.disposition === "exists"
-    ? "a task exists under its key; nothing done"
-    : "runs again";
+/** What was done about one, and what is to be said of it. */
+interface Result {
+  readonly done: boolean;
+  readonly told: string;
 }
 
-async function remove(execution: Execution): Promise<string> {
-  return await execution.discard() ? "forgotten" : "was gone already";
+async function retry(execution: Execution): Promise<Result> {
+  try {
+    const { disposition } = await execution.retry();
+    return disposition === "exists"
+      ? { done: false, told: "a task exists under its key; nothing done" }
+      : { done: true, told: "runs again" };
+  } catch (error) {
+    if (!(error instanceof ExecutionExpiredError)) throw error;
+    return { done: false, told: "was gone already" }; // somebody else was quicker
+  }
+}
+
+async function remove(execution: Execution): Promise<Result> {
+  const done = await execution.discard();
+  return { done, told: done ? "forgotten" : "was gone already" };
 }
