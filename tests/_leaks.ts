@@ -12,9 +12,9 @@ const CONSTANT = new Set(["stream", "calls", "dead", "graves", "automatic", "str
 
 /**
  * Fields of `calls` that may stay, whoever is gone: until when somebody listens, the version of the strikes, how far the sweep
- * is, the last page that was cleared, how many were in line before gates.
+ * is, the last page that was cleared.
  */
-const CONSTANT_CALLS = new Set(["@watch", "@strikes", "@struck", "@sweep", "@clear", "@turn"]);
+const CONSTANT_CALLS = new Set(["@watch", "@strikes", "@struck", "@sweep", "@clear"]);
 
 /**
  * Throws unless nothing is pending, queued, due, live or in the background, nobody is remembered or advertised, no run is

@@ -44,8 +44,9 @@ onOwnRedis("ConcurrencyLimit", (test) => {
     equal(order.length, 1);
     open();
     await stage.eventually(() => order.length > LET_IN);
+    const letIn = order.slice(0, LET_IN);
     await docket.clear();
-    deepEqual(order, order.map((_, n) => n));
+    deepEqual(letIn, letIn.map((_, n) => n));
   });
 });
 

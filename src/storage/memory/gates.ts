@@ -53,12 +53,16 @@ export class Gates {
     return { kind: "pass" };
   }
 
-  /** Puts a task at the end of a line. */
+  /** Puts a task in line: behind all that were queued before it, whoever was quicker to ask (invariant 59). */
   wait(task: Task, { id }: Held): void {
     task.line = id;
-    let line = this.#lines.get(id);
-    if (!line) this.#lines.set(id, line = new Set());
-    line.add(task);
+    const line = this.#lines.get(id) ?? new Set();
+    const behind = [...line].reverse().findIndex((other) => other.arrival < task.arrival);
+    if (line.size === 0 || behind === 0) {
+      this.#lines.set(id, line.add(task));
+      return;
+    }
+    this.#lines.set(id, new Set([...line, task].sort((a, b) => a.arrival - b.arrival)));
   }
 
   /** Takes a task out of its line. */

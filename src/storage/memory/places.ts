@@ -28,6 +28,7 @@ export class Places {
   readonly #waiting = new Set<Task>();
   /** Who holds which gate. */
   readonly gates: Gates = new Gates();
+  #arrivals = 0;
   #background = 0;
 
   constructor(hints: Hints) {
@@ -103,6 +104,7 @@ export class Places {
   /** Puts a task at the end of the queue. */
   enqueue(task: Task, now: Millis): void {
     task.state = "queued";
+    task.arrival = ++this.#arrivals;
     this.#queue.push(task);
     this.#hints.arrival();
     this.#hints.state(task, "queued", now);

@@ -42,6 +42,8 @@ export class Task implements Timed, Linked<Task> {
   run: Run | undefined = undefined;
   /** The gates it holds, or that are kept for it. */
   held: Held[] | undefined = undefined;
+  /** Grows with each time that anything is queued: who was queued first is first in line. */
+  arrival = 0;
   /** The gate before which it is in line. */
   line: string | undefined = undefined;
   /** What takes its place when the run ends (invariant 14). */

@@ -21,8 +21,7 @@ export interface Keys {
   readonly background: string;
   /**
    * Hash, what is remembered of calls whose reply may get lost. `@watch` → until when somebody listens to events,
-   * `@strikes` → the version of the strikes, `@sweep` → how far the sweep is, `@clear` → the last page that was cleared,
-   * `@turn` → the last turn that was given in a line.
+   * `@strikes` → the version of the strikes, `@sweep` → how far the sweep is, `@clear` → the last page that was cleared.
    */
   readonly calls: string;
   /** Sorted set, key → when it was parked. */

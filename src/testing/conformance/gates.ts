@@ -75,6 +75,20 @@ export function gateTests(test: Test): void {
     equal((await scene.storage.survey(1)).counts.waiting, 0);
   });
 
+  test("Storage.enter() has them wait in the order in which they were queued, whoever asks first", async (scene) => {
+    const { worker, claims: [holder, b, c, d] } = await claimed(scene, ["holder", "b", "c", "d"]);
+    equal(await enter(scene, holder, ONE), "passed");
+
+    for (const claim of [d, b, c]) equal(await enter(scene, claim, ONE), "parked");
+
+    deepEqual(keysOf((await scene.storage.survey(10)).inLine), ["b", "c", "d"]);
+    await leave(worker, holder, ONE);
+    const [next] = await worker.claim();
+    equal(next.key, "b");
+    equal(await enter(scene, next, ONE), "passed");
+    await leave(worker, next, ONE);
+  });
+
   test("Storage.enter() does not let arrivals overtake who was woken", async (scene) => {
     const { worker, claims: [first, second] } = await claimed(scene, ["first", "second"]);
     await scene.storage.enter([entry(first, ONE), entry(second, ONE)]);

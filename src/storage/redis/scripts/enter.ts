@@ -194,7 +194,9 @@ local function passage(row, key, token, ttl, asked)
     tell('X', generation, key, attempt, select(2, runOf(row)), reason)
     if next then handOver(key, next) else gone[#gone + 1] = key end
   elseif said == 'line' then
-    local turn = call('HINCRBY', calls, '@turn', 1)
+    -- In the order in which they were queued, whoever was quicker to ask (invariant 59): exact in a double.
+    local ms, sequence = match(entry, '^(%d+)%-(%d+)$')
+    local turn = string.format('%.0f', ms * 4096 + math.min(4095, tonumber(sequence)))
     call('ZADD', waiters, turn, key)
     call('ZADD', lineOf(asked.line.id), turn, key)
     local n = #put

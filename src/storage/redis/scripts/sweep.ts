@@ -212,7 +212,7 @@ for i = 1, #found, 2 do
       lines[id] = tonumber(max)
       if not call('ZSCORE', waiters, key) or not call('ZSCORE', lineOf(id), key) then
         repaired = repaired + 1
-        local turn = call('ZSCORE', waiters, key) or call('ZSCORE', lineOf(id), key) or call('HINCRBY', calls, '@turn', 1)
+        local turn = call('ZSCORE', waiters, key) or call('ZSCORE', lineOf(id), key) or string.format('%.0f', now * 4096)
         call('ZADD', waiters, turn, key)
         call('ZADD', lineOf(id), turn, key)
       end
