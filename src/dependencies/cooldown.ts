@@ -41,6 +41,8 @@ export interface CooldownOptions<Args extends readonly unknown[]> extends GateOp
  */
 export class Cooldown<Args extends readonly unknown[] = readonly unknown[]>
   extends GatePolicy<Args> {
+  /** It may drop runs. */
+  override readonly mayDrop: boolean = true;
   readonly #period: Millis;
 
   /**

@@ -43,6 +43,8 @@ export interface DebounceOptions<Args extends readonly unknown[]> extends GateOp
  */
 export class Debounce<Args extends readonly unknown[] = readonly unknown[]>
   extends GatePolicy<Args> {
+  /** It may drop runs. */
+  override readonly mayDrop: boolean = true;
   readonly #quiet: Millis;
 
   /**

@@ -206,6 +206,9 @@ export abstract class Dependency<Value, Args extends readonly unknown[] = readon
    */
   gate?(task: string, args: readonly unknown[]): Gate;
 
+  /** Whether its gate may drop a run for good: such a one has no place in a chain, which would end with it. */
+  readonly mayDrop?: boolean;
+
   /**
    * When the run after one that starts at an instant is due, as far as that can be told beforehand: for
    * `docket.preview()`.

@@ -53,6 +53,8 @@ export interface RateLimitOptions<Args extends readonly unknown[]> extends GateO
  */
 export class RateLimit<Args extends readonly unknown[] = readonly unknown[]>
   extends GatePolicy<Args> {
+  /** Whether it drops the excess. */
+  override readonly mayDrop: boolean;
   readonly #max: number;
   readonly #per: Millis;
   readonly #excess: "wait" | "drop";
@@ -72,6 +74,7 @@ export class RateLimit<Args extends readonly unknown[] = readonly unknown[]>
     this.#max = wholeNumber("max", options.max);
     this.#per = spanOf("per", options.per);
     this.#excess = excess;
+    this.mayDrop = excess === "drop";
   }
 
   /** `"rate limit"`. */

@@ -148,6 +148,11 @@ export function task(
       `Cannot declare "${name}" as automatic: it takes arguments, and nobody would give it any`,
     );
   }
+  if (all.some(({ mayDrop }) => mayDrop) && all.some(({ succeed }) => succeed)) {
+    throw new TypeError(
+      `Cannot declare "${name}": a run that a gate drops would end its chain; use a limit that has it wait`,
+    );
+  }
   const callable = (...args: readonly unknown[]) => callDirectly(definition, args, {}, []);
   const definition: Definition = {
     name,

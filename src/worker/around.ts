@@ -29,8 +29,9 @@ export class Around {
     const { dependencies } = definition;
     const theirs = Object.values<AnyDependency>(dependencies);
     const policies = new Set(theirs.map(({ policy }) => policy));
-    const ours = Object.entries<AnyDependency>(this.#own).filter(([name, { policy }]) =>
-      !Object.hasOwn(dependencies, name) && (policy === undefined || !policies.has(policy))
+    const ours = Object.entries<AnyDependency>(this.#own).filter(([name, { policy, mayDrop }]) =>
+      !Object.hasOwn(dependencies, name) && (policy === undefined || !policies.has(policy)) &&
+      !(mayDrop && definition.chain.length > 0) // a dropped run would end the chain
     );
     const added = ours.map(([, dependency]) => dependency);
     return {

@@ -23,14 +23,22 @@ interface Debounced {
   readonly task: Task;
   readonly generation: string;
   readonly due: Millis;
+  /** Who passed last. */
+  passed?: string;
   until: Millis;
+}
+
+/** Who passed a rate when, or will, within a window. */
+interface Grants {
+  readonly per: Millis;
+  readonly members: Map<string, Millis>;
 }
 
 /** All gates of a docket. Those that nobody uses leave nothing behind (invariant 62). */
 export class Gates {
   readonly #holders = new Map<string, Set<Task>>();
   readonly #lines = new Map<string, Set<Task>>();
-  readonly #grants = new Map<string, Map<string, Millis>>();
+  readonly #grants = new Map<string, Grants>();
   readonly #cooldowns = new Map<string, { readonly generation: string; readonly until: Millis }>();
   readonly #debounced = new Map<string, Debounced>();
 
@@ -104,6 +112,7 @@ export class Gates {
       case "rate":
         return this.#lookAtRate(gate, task, now);
       case "cooldown": {
+        if (task.attempt > 1) return { kind: "pass" }; // it has begun before: a retry is no other run
         const cooling = this.#cooldowns.get(gate.id);
         const blocked = cooling && cooling.until > now && cooling.generation !== task.generation;
         return { kind: blocked ? "drop" : "pass" }; // never the one that holds it (invariant 61)
@@ -121,16 +130,16 @@ export class Gates {
   }
 
   #lookAtRate({ id, max, per, excess }: Of<"rate">, task: Task, now: Millis): Verdict {
-    const grants = this.#grants.get(id) ?? new Map<string, Millis>();
+    const grants = this.#grants.get(id)?.members ?? new Map<string, Millis>();
     for (const [member, at] of grants) if (at <= now - per) grants.delete(member);
     const mine = grants.get(memberOf(task));
     if (mine !== undefined) return mine <= now ? { kind: "pass" } : { kind: "later", at: mine };
     if (grants.size < max) return { kind: "pass" };
-    if (excess === "drop") return { kind: "drop" };
+    if (excess === "drop" && task.attempt === 1) return { kind: "drop" }; // what has begun comes later (invariant 61)
     const taken = [...grants.values()].sort((a, b) => a - b);
     const at = taken[taken.length - max] + per;
     grants.set(memberOf(task), at); // its place is taken, so that who comes later comes later
-    this.#grants.set(id, grants);
+    this.#grants.set(id, { per, members: grants });
     return { kind: "later", at };
   }
 
@@ -141,12 +150,21 @@ export class Gates {
     supersede: (older: Task) => void,
   ): Verdict {
     const latest = this.#debounced.get(id);
+    if (latest?.passed === task.generation) return { kind: "pass" }; // it comes again: a later one may wait
     if (latest?.generation === task.generation) {
       return latest.due <= now ? { kind: "pass" } : { kind: "later", at: latest.due };
     }
-    if (latest && !latest.task.run) supersede(latest.task);
+    if (task.attempt > 1) return { kind: "drop" }; // later ones have passed meanwhile
+    if (latest && latest.passed !== latest.generation && !latest.task.run) supersede(latest.task);
     const due = now + quiet;
-    this.#debounced.set(id, { task, generation: task.generation, due, until: due + MEMORY });
+    const { generation } = task;
+    this.#debounced.set(id, {
+      task,
+      generation,
+      due,
+      passed: latest?.passed,
+      until: due + MEMORY,
+    });
     return { kind: "later", at: due };
   }
 
@@ -155,10 +173,9 @@ export class Gates {
       case "concurrency":
         return this.#hold(gate, task);
       case "rate": {
-        let grants = this.#grants.get(gate.id);
-        if (!grants) this.#grants.set(gate.id, grants = new Map());
-        if (!grants.has(memberOf(task))) grants.set(memberOf(task), now);
-        return;
+        const members = this.#grants.get(gate.id)?.members ?? new Map<string, Millis>();
+        if (!members.has(memberOf(task))) members.set(memberOf(task), now);
+        return void this.#grants.set(gate.id, { per: gate.per, members });
       }
       case "cooldown": {
         const cooling = this.#cooldowns.get(gate.id);
@@ -167,8 +184,15 @@ export class Gates {
         return void this.#cooldowns.set(gate.id, { generation, until: now + gate.period });
       }
       case "debounce":
-        return; // it is the latest, and stays so until another comes
+        return this.#passDebounce(gate, task, now);
     }
+  }
+
+  #passDebounce({ id, quiet }: Of<"debounce">, { generation }: Task, now: Millis): void {
+    const latest = this.#debounced.get(id);
+    if (!latest) return;
+    latest.passed = generation;
+    latest.until = now + quiet + MEMORY;
   }
 
   #hold({ id, max }: Held, task: Task): void {
@@ -187,18 +211,14 @@ export class Gates {
     for (const [id, { until }] of first(this.#debounced)) {
       if (until <= now) this.#debounced.delete(id);
     }
-    for (const [id, grants] of first(this.#grants)) {
-      const last = Math.max(...grants.values());
-      if (last + LONGEST_WINDOW <= now) this.#grants.delete(id);
+    for (const [id, { per, members }] of first(this.#grants)) {
+      if ([...members.values()].every((at) => at + per <= now)) this.#grants.delete(id);
     }
   }
 }
 
 /** How long it is remembered who was the last to come, after it was due: one that is given back comes again. */
 const MEMORY: Millis = 3_600_000;
-
-/** Grants older than any window that is likely. */
-const LONGEST_WINDOW: Millis = 86_400_000;
 
 /** An attempt passes once: one that was given back has passed already. */
 function memberOf({ generation, attempt }: Task): string {

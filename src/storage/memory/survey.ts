@@ -13,7 +13,7 @@ import { view, viewWithProgress } from "./task.ts";
 export function survey(tasks: Places, dead: number, limit: number, at: Millis): Survey {
   const scheduled = [...tasks.due].sort((a, b) => a.at - b.at || a.order - b.order);
   const running = [...tasks.running].sort((a, b) => a.run!.number - b.run!.number);
-  const inLine = [...tasks.waiting];
+  const inLine = [...tasks.waiting].sort((a, b) => a.arrival - b.arrival);
   const waiting = running.flatMap(({ key, deferred }) => deferred ? { key, ...deferred } : []);
   const counts = {
     scheduled: scheduled.length,

@@ -296,6 +296,35 @@ export function gateTests(test: Test): void {
     like(await scene.live("c"), { state: "running" });
   });
 
+  test("Storage.enter() has a retry pass where it has begun before, and supersede nothing", async (scene) => {
+    const { worker, claims: [a] } = await claimed(scene, ["a"]);
+    const debounce: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    equal(await enter(scene, a, debounce), "parked");
+    await scene.advance(50);
+    await scene.storage.promote(10);
+    const [run] = await worker.claim();
+    equal(await enter(scene, run, debounce), "passed");
+    const newer = await scene.running("newer");
+    equal(await enter(scene, newer.claim, debounce), "parked");
+
+    await worker.settle(run, { kind: "retried", due: undefined });
+    const [retried] = await worker.claim();
+
+    equal(await enter(scene, retried, debounce), "passed");
+    like(await scene.live("newer"), { state: "scheduled" }); // it still comes, and is the last
+    const other = await scene.running("other");
+    equal(await enter(scene, other.claim, debounce), "parked");
+    like(await scene.ended("newer"), { reason: "dropped" });
+    await worker.settle(retried, { kind: "retried", due: undefined });
+    const [again] = await worker.claim();
+    const rate: Gate = { kind: "rate", id: "r", max: 1, per: LONG, excess: "drop" };
+    const cooldown: Gate = { kind: "cooldown", id: "c", period: LONG };
+    const first = await scene.running("first");
+    equal(await enter(scene, first.claim, cooldown, rate), "passed");
+    equal(await enter(scene, again, cooldown), "passed"); // a third attempt is no other run
+    equal(await enter(scene, again, rate), "parked"); // later, but not dropped
+  });
+
   test("Storage.enter() drops an older one that is queued again, or in line", async (scene) => {
     const { worker, claims: [a] } = await claimed(scene, ["a"]);
     const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };

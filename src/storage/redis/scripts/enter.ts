@@ -123,24 +123,27 @@ local looks = {
     gate.mine = mine
     if mine then return tonumber(mine) > now and tonumber(mine) or nil end
     if call('ZCARD', name) < gate.a then return end
-    if gate.c == 1 then return 'drop' end
+    if gate.c == 1 and attempt == '1' then return 'drop' end           -- what has begun comes later (invariant 61)
     local at = call('ZRANGE', name, -gate.a, -gate.a, 'WITHSCORES')[2] + gate.b
     call('ZADD', name, string.format('%.0f', at), member)
     call('PEXPIRE', name, string.format('%.0f', at - now + gate.b))
     return at
   end,
-  c = function(gate, key, generation)
+  c = function(gate, key, generation, attempt)
+    if attempt ~= '1' then return end                                   -- it has begun before: a retry is no other run
     local by = call('GET', gatePrefix .. 'c:' .. gate.id)
     if by and by ~= generation then return 'drop' end                   -- never the one that holds it
   end,
-  d = function(gate, key, generation)
+  d = function(gate, key, generation, attempt)
     local name = gatePrefix .. 'd:' .. gate.id
-    local latest = call('HMGET', name, 'generation', 'key', 'due')
+    local latest = call('HMGET', name, 'generation', 'key', 'due', 'passed')
+    if latest[4] == generation then return end                          -- it comes again: a later one may wait
     if latest[1] == generation then
       local due = tonumber(latest[3])
       return due > now and due or nil
     end
-    if latest[1] then supersede(latest[2], latest[1]) end
+    if attempt ~= '1' then return 'drop' end                            -- later ones have passed meanwhile
+    if latest[1] and latest[1] ~= latest[4] then supersede(latest[2], latest[1]) end
     local due = now + gate.a
     call('HSET', name, 'generation', generation, 'key', key, 'due', string.format('%.0f', due))
     call('PEXPIRE', name, string.format('%.0f', gate.a + ${MEMORY}))
@@ -162,7 +165,10 @@ local takes = {
   c = function(gate, key, generation)
     call('SET', gatePrefix .. 'c:' .. gate.id, generation, 'PX', string.format('%.0f', gate.a), 'NX')
   end,
-  d = function() end,                                       -- it is the latest, and stays so until another comes
+  d = function(gate, key, generation)
+    call('HSET', gatePrefix .. 'd:' .. gate.id, 'passed', generation)
+    call('PEXPIRE', gatePrefix .. 'd:' .. gate.id, string.format('%.0f', gate.a + ${MEMORY}))
+  end,
 }
 
 local function passage(row, key, token, ttl, asked)
