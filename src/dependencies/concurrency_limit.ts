@@ -17,7 +17,7 @@ export interface ConcurrencyLimitOptions<Args extends readonly unknown[]>
 
 /**
  * At most `max` runs at once over all workers: of the task, or for each value of an argument. The rest wait, without a
- * worker, in the order in which they were turned away, and the longest waiting is woken when a run ends, whatever its end.
+ * worker, in the order in which they were queued, and the longest waiting is woken when a run ends, whatever its end.
  * A worker that dies keeps its places until its lease is over (invariant 59).
  *
  * @example

@@ -8,7 +8,7 @@ import type { Millis } from "../../base/clock.ts";
 
 /** A gate. All who name the same id, of one kind, share it, on the whole docket. */
 export type Gate =
-  /** At most `max` hold it at once. The rest wait in the order in which they came, and are woken. */
+  /** At most `max` hold it at once. The rest wait in the order in which they were queued, and are woken. */
   | { readonly kind: "concurrency"; readonly id: string; readonly max: number }
   /** At most `max` pass within any span of `per` milliseconds. The rest come later, in the order in which they came; or never. */
   | {
