@@ -96,6 +96,6 @@ export class Finisher {
 async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
   let deafen = () => {};
   const aborted = new Promise<void>((resolve) => deafen = onAbort(signal, resolve));
-  if (!signal.aborted) await Promise.race([promise, aborted]);
+  await Promise.race([promise, aborted]);
   deafen();
 }

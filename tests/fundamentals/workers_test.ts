@@ -159,6 +159,47 @@ onEveryStorage("Docket.workers()", (test) => {
     await stage.eventually(async () => (await other.taskWorkers(ship)).length === 1);
   });
 
+  // 74: whatever it is just about to say
+  test("lets a worker go that is told to while it says that it cannot claim", async (stage) => {
+    const storage = await stage.open();
+    const withdrawn = Promise.withResolvers<void>();
+    let withdrawals = 0;
+    let claims = true;
+    let steps = 0;
+    const broken = altered(storage, {
+      wait: async (...args) => {
+        if (!claims) throw new ConnectionError("Cannot reach it");
+        return await storage.wait(...args);
+      },
+      step: async (...args) => {
+        if (!claims) throw new ConnectionError("Cannot reach it");
+        const reply = await storage.step(...args);
+        steps++;
+        return reply;
+      },
+      withdraw: async (...args) => {
+        withdrawals++;
+        await withdrawn.promise;
+        await storage.withdraw(...args);
+      },
+    });
+    const docket = await stage.connect({ storage: broken, ...SELDOM });
+    const worker = stage.start(docket);
+    await until(stage, docket, 1);
+    claims = false;
+    await docket.add(greet)("Jane");
+    await stage.eventually(() => withdrawals === 1);
+    steps = 0;
+
+    const closed = worker.close();
+    claims = true;
+    await stage.eventually(() => steps > 0); // all is settled, and nothing more is told
+    withdrawn.resolve();
+
+    await stage.soon(closed);
+    deepEqual(await docket.workers(), []);
+  });
+
   // 73: gone on drain
   test("does not show a worker that drains, although it still runs something", async (stage) => {
     const docket = await stage.connect(SELDOM);
