@@ -483,6 +483,7 @@ export class Memory {
   #putOff(task: Task, now: Millis): void {
     this.#tasks.leave(task);
     task.deliveries--;
+    task.heldSince = undefined; // who had it enter knows it
     this.#tasks.giveBack(task, now);
   }
 

@@ -347,6 +347,24 @@ export function gateTests(test: Test): void {
     await leave(holder.worker, holder.claim, ONE);
   });
 
+  test("Storage.enter() forgets since when nobody knew what it puts off", async (scene) => {
+    const { worker, claims } = await claimed(scene, ["in", "in line", "later"]);
+    const [holder, ...strange] = claims;
+    for (const claim of strange) {
+      await worker.settle(claim, { kind: "released", due: undefined, held: true });
+    }
+    equal(await enter(scene, holder, ONE), "passed");
+    const [second, third] = await worker.claim();
+    ok(second.heldSince !== undefined && third.heldSince !== undefined);
+
+    equal(await enter(scene, second, ONE), "parked");
+    equal(await enter(scene, third, { kind: "debounce", id: "d", quiet: LONG }), "parked");
+
+    like(await scene.live(second.key), { state: "waiting", heldSince: undefined });
+    like(await scene.live(third.key), { state: "scheduled", heldSince: undefined });
+    await leave(worker, holder, ONE);
+  });
+
   test("Storage.enter() shares gates by kind and id alone", async (scene) => {
     const { claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
 
