@@ -6,21 +6,13 @@
  */
 
 import fc from "fast-check";
+import { ENTRIES, type GateName } from "./pool.ts";
 
 export const KEYS = ["a", "b", "c"] as const;
 export type Key = typeof KEYS[number];
 
 /** Three places for consumers; when one crashes or retires, the next one there has another name. */
 export type Place = 0 | 1 | 2;
-
-/** How long a short lease lasts, and how soon "soon" is, in milliseconds. */
-export const SOON = 8;
-/** How far time is moved: safely past what is soon, whatever the rounding of clocks. */
-export const PAST_SOON = 14;
-/** A long lease: longer than any test takes. */
-export const LONG = 3_600_000;
-/** How long records stay that are wanted: longer than a run, and not so long that they fill the Redis of a long test. */
-export const KEPT = 60_000;
 
 export type When = "now" | "past" | "soon" | "far";
 
@@ -58,6 +50,12 @@ export interface Tokened {
 
 export interface Settling extends Tokened {
   readonly outcome: Outcome;
+  /** Also says that it leaves a limit which it does not hold. */
+  readonly leavesMore: boolean;
+}
+
+export interface Entering extends Tokened {
+  readonly gates: readonly GateName[];
 }
 
 export type Command =
@@ -99,6 +97,9 @@ export type Command =
     /** Lets time pass before. */
     readonly late: boolean;
   }
+  | { readonly do: "enter"; readonly entries: readonly Entering[] }
+  /** The same entries once more. */
+  | { readonly do: "enter again" }
   /** Whoever reclaimed last. */
   | { readonly do: "reclaim again" }
   | {
@@ -184,7 +185,10 @@ const settling = fc.record<Settling>({
     when,
     record: fc.boolean(),
   }),
+  leavesMore: fc.constantFrom(false, false, false, true),
 });
+
+const entering = fc.record<Entering>({ key, token, gates: fc.constantFrom(...ENTRIES) });
 
 function some<T>(one: fc.Arbitrary<T>, minLength: number): fc.Arbitrary<T[]> {
   return fc.array(one, { minLength, maxLength: 3 });
@@ -249,6 +253,8 @@ const anyCommand = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: command("reclaim again", {}) },
+  { weight: 12, arbitrary: command("enter", { entries: some(entering, 1) }) },
+  { weight: 2, arbitrary: command("enter again", {}) },
   {
     weight: 3,
     arbitrary: command("renew", {
@@ -325,8 +331,9 @@ export function describe(command: Command): string {
       return `cancel ${list(command.targets.map(({ key, which }) => `${key} (${which})`))}`;
     case "step": {
       const { place, lane, commits, want, from, maxDeliveries } = command;
-      const settled = commits.map(({ key, token, outcome }) => {
-        return `${key} ${inWords(outcome)} under its ${token} token`;
+      const settled = commits.map(({ key, token, outcome, leavesMore }) => {
+        const more = leavesMore ? ", leaving more than it holds" : "";
+        return `${key} ${inWords(outcome)} under its ${token} token${more}`;
       });
       const which = `${from}, at most ${maxDeliveries} deliveries`;
       return `step of consumer ${place}.${lane}: settle ${list(settled)}; take ${want} ${which}`;
@@ -342,6 +349,14 @@ export function describe(command: Command): string {
         late ? "later " : ""
       }consumer ${place} reclaims ${extent} after a ${lease} lease, ${limit}`;
     }
+    case "enter": {
+      const entries = command.entries.map(({ key, token, gates }) => {
+        return `${key} under its ${token} token (${gates.join(", then ")})`;
+      });
+      return `enter ${list(entries)}`;
+    }
+    case "enter again":
+      return "the same entries again";
     case "reclaim again":
       return "the same reclaim again";
     case "renew": {

@@ -15,8 +15,9 @@ import { randomId } from "../../src/base/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 import { assertNoLeaks } from "../_leaks.ts";
-import { commands, KEPT } from "./commands.ts";
+import { commands } from "./commands.ts";
 import { type Ground, play } from "./play.ts";
+import { KEPT } from "./times.ts";
 
 const [seed = "1", path] = env.DOCKET_SEED?.split("/") ?? [];
 const runs = env.DOCKET_RUNS;

@@ -10,10 +10,13 @@ import {
   type Claim,
   type Commit,
   type Due,
+  type Entry,
   type Found,
+  type Held,
   type Lease,
   NEW,
   OWN,
+  type Passage,
   type Reclaim,
   type Report,
   type Seed,
@@ -25,20 +28,19 @@ import {
 import {
   type Command,
   describe,
-  KEPT,
   type Key,
   KEYS,
-  LONG,
   type Outcome,
-  PAST_SOON,
   type Place,
   type Settling,
-  SOON,
   type Tokened,
   type When,
 } from "./commands.ts";
+import type { Fate } from "./gates.ts";
 import { Disagreement, match, type Span } from "./match.ts";
 import { Model } from "./model.ts";
+import { POOL } from "./pool.ts";
+import { KEPT, LONG, PAST_SOON, SOON } from "./times.ts";
 
 /** A fresh storage to play with. */
 export interface Ground {
@@ -101,6 +103,7 @@ class Game implements AsyncDisposable {
   readonly #names: string[] = [];
   readonly #requests: (readonly [calls: Call[], strikes: string | undefined])[] = [];
   #seeds: readonly Seed[] = [];
+  #entries: readonly Entry[] = [];
   /** Per key, newest last. */
   readonly #tokens = new Map<string, string[]>();
   readonly #generations = new Map<string, string[]>();
@@ -134,7 +137,8 @@ class Game implements AsyncDisposable {
       for (const { live } of await storage.load(KEYS)) {
         if (live?.token === undefined) continue;
         const settlement = { kind: "completed", text: "", ttl: SOON } as const;
-        commits.push({ key: live.key, token: live.token, settlement });
+        const leaves = this.#leaves(live.key);
+        commits.push({ key: live.key, token: live.token, settlement, leaves });
       }
       if (commits.length > 0) {
         await storage.step(this.#request(this.#consumer(0), 0, { commits, want: 0 }));
@@ -207,6 +211,14 @@ class Game implements AsyncDisposable {
         return await this.#reclaim(command);
       case "reclaim again":
         return await this.#reclaimAgain();
+      case "enter":
+        this.#entries = command.entries.map((entering): Entry => {
+          const gates = entering.gates.map((name) => POOL[name]);
+          return { ...this.#lease(entering), gates, ttl: KEPT };
+        });
+        return await this.#enter();
+      case "enter again":
+        return this.#entries.length === 0 ? "nobody entered yet" : await this.#enter();
       case "renew":
         return await this.#renew(command);
       case "promote": {
@@ -297,7 +309,7 @@ class Game implements AsyncDisposable {
     if (twice) await this.#ground.storages[1].clear(request, "");
     const { cleared, cursor } = await this.#ground.storages[1].clear(request, "");
     const { seen } = await this.#look();
-    match("cleared", this.#model.clear(), cleared);
+    match("cleared", this.#model.clear(seen), cleared);
     match("cursor", "", cursor);
     this.#compare(seen);
     return `${cleared}`;
@@ -361,7 +373,7 @@ class Game implements AsyncDisposable {
     });
     const answers = await this.#ground.storages[1].cancel(wanted);
     const { seen } = await this.#look();
-    match("answers", this.#model.cancel(wanted), answers);
+    match("answers", this.#model.cancel(wanted, seen), answers);
     this.#compare(seen);
     return answers.join(", ");
   }
@@ -389,12 +401,13 @@ class Game implements AsyncDisposable {
     const sure = (key: string) => from === OWN || aside!.keys.includes(key);
     const expected = from === NEW
       ? this.#model.step(step, now, seen)
-      : this.#model.own(step, sure, keysOf(reply.claims), now, seen);
+      : { ...this.#model.own(step, sure, keysOf(reply.claims), now, seen), late: 0 };
     match("committed", expected.committed, reply.committed);
     match("strikes", this.#model.version, reply.strikes);
     this.#take(expected.claims as Claim[], reply.claims);
     if (from === NEW && step.want > 0 && !reply.more) {
-      match("tasks that are ready, and no more are said to be,", 0, this.#model.ready(0).count);
+      const { count } = this.#model.ready(0);
+      match("tasks that are ready, and no more are said to be,", expected.late, count);
     }
     this.#compare(seen);
     const sent = [{ step, committed: reply.committed }, ...consumer.lanes.get(lane)?.sent ?? []];
@@ -487,6 +500,15 @@ class Game implements AsyncDisposable {
     return answer(claims);
   }
 
+  async #enter(): Promise<string> {
+    const passages = await this.#ground.storages[0].enter(this.#entries);
+    const { now, seen } = await this.#look();
+    const fates = passages.map((passage, i) => fateOf(passage, seen(this.#entries[i].key)));
+    match("passages", this.#model.enter(this.#entries, fates, now, seen), passages);
+    this.#compare(seen);
+    return passages.join(", ");
+  }
+
   async #renew(command: Extract<Command, { do: "renew" }>): Promise<string> {
     const leases = command.leases.map((lease) => this.#lease(lease));
     const { place = 0 } = command;
@@ -555,6 +577,11 @@ class Game implements AsyncDisposable {
       }
       match(`survey().${state}.length`, survey.counts[state], survey[state].length);
     }
+    const inLine = survey.inLine.map(({ key }) => key);
+    match(`survey().inLine ${inLine} may stand so`, true, this.#model.areInLine(inLine));
+    for (const task of survey.inLine) {
+      match(`survey().inLine.${task.key}`, this.#model.found(task.key).live, task);
+    }
     for (const [which, parked] of Object.entries({ failed, dead })) {
       const keys = this.#model.parked(which as "failed" | "dead");
       match(`parked("${which}")`, keys.sort().join(), [...keysOf(parked)].sort().join());
@@ -604,7 +631,21 @@ class Game implements AsyncDisposable {
 
   #commit(settling: Settling): Commit {
     const { key, token } = this.#lease(settling);
-    return { key, token, settlement: this.#settlement(key, settling.outcome) };
+    const settlement = this.#settlement(key, settling.outcome);
+    const leaves = this.#leaves(key);
+    const { id, max } = POOL[leaves.some(({ id }) => id === POOL.one.id) ? "two" : "one"];
+    return {
+      key,
+      token,
+      settlement,
+      leaves: settling.leavesMore ? [...leaves, { id, max }] : leaves,
+    };
+  }
+
+  /** The limits that a task holds, as a worker says that it leaves them. */
+  #leaves(key: string): Held[] {
+    const limits = [POOL.one, POOL.two].filter(({ id }) => this.#model.holds(key).includes(id));
+    return limits.map(({ id, max }) => ({ id, max }));
   }
 
   #settlement(key: Key, { kind, when, record }: Outcome): Settlement {
@@ -677,6 +718,11 @@ function due(when: When): Due {
     case "far":
       return { at: Date.UTC(2100, 0, 1) };
   }
+}
+
+function fateOf(passage: Passage, { live }: Found): Fate {
+  if (passage === "parked") return live?.state === "scheduled" ? "later" : "line";
+  return passage === "dropped" ? "dropped" : "passed";
 }
 
 function keysOf(claims: readonly { readonly key: string }[]): ReadonlySet<string> {
