@@ -3,6 +3,7 @@
  *
  * ```text
  * Q f generation(22) entry|attempt|deliveries|due                              waits in the stream
+ * Q f generation(22) entry|attempt|deliveries|due|max|gate                     so too, its place at a gate kept for it
  * S f generation(22) |attempt|deliveries|due                                   waits in the due set
  * B f generation(22) |attempt|deliveries|due                                   so too, in the background
  * W f generation(22) |attempt|deliveries|due|max|gate                          in line before a gate

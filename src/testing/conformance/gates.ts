@@ -12,6 +12,8 @@ import { completed, failed, keysOf, like, LONG, PAST_LEASE } from "./shorthands.
 import type { Worker } from "./worker.ts";
 
 const ONE: Gate & Held = { kind: "concurrency", id: "one", max: 1 };
+/** Of an id with whatever ids may have in them. */
+const ODD: Gate & Held = { kind: "concurrency", id: "1|🦊\n|2", max: 1 };
 const TWO: Gate & Held = { kind: "concurrency", id: "two|🦊\n", max: 2 };
 
 /** Declares them. */
@@ -189,13 +191,43 @@ export function gateTests(test: Test): void {
     const heir = scene.worker();
 
     deepEqual(await heir.reclaim({ maxDeliveries: 1 }), []);
-    await scene.storage.sweep({ limit: 100, pause: 0, silence: LONG });
 
     const [next] = await heir.claim();
     equal(next.key, "next");
     equal(await enter(scene, next, ONE), "passed");
     await leave(heir, next, ONE);
   });
+
+  test("Storage.enter() does not leave a place with who died and was to be cancelled", async (scene) => {
+    const { claims } = await claimed(scene, ["dead", "next"]);
+    await scene.storage.enter(claims.map((claim) => entry(claim, ODD)));
+    await scene.cancel("dead");
+    await scene.advance(PAST_LEASE);
+    const heir = scene.worker();
+
+    deepEqual(await heir.reclaim(), []);
+
+    const [next] = await heir.claim();
+    equal(await enter(scene, next, ODD), "passed");
+    await leave(heir, next, ODD);
+  });
+
+  for (const how of ["cancelled", "replaced"]) {
+    test(`Storage.enter() wakes the next when who was woken is ${how} before it begins`, async (scene) => {
+      const { worker, claims } = await claimed(scene, ["first", "second", "third"]);
+      await scene.storage.enter(claims.map((claim) => entry(claim, ODD)));
+      await leave(worker, claims[0], ODD);
+
+      if (how === "cancelled") await scene.cancel("second");
+      else await scene.replace("second", { due: { after: LONG } });
+
+      const [third, ...rest] = await worker.claim();
+      deepEqual([third.key, rest], ["third", []]);
+      equal(await enter(scene, third, ODD), "passed");
+      await leave(worker, third, ODD);
+      await scene.cancel("second");
+    });
+  }
 
   test("Storage.enter() takes all of the gates or none", async (scene) => {
     const { worker, claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);

@@ -6,10 +6,11 @@
 
 /**
  * Needs the fragments of `_common.ts` and `_tasks.ts`, and `entries`, `expired` (may a live claim of another be taken
- * over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`, `progressPrefix`. Leaves `out`: flat, key, row and body for each task to run.
+ * over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`, `progressPrefix`. Leaves `out`: flat, key, row and body for
+ * each task to run; and `died`: whether a run ended here that may have held gates.
  */
 export const claim = /* lua */ `
-local out = {}
+local out, died = {}, false
 if #entries > 0 then
   local found, names, stale, claimed = #entries, {}, {}, {}
   for i = 1, found do
@@ -47,6 +48,7 @@ if #entries > 0 then
       deliveries = (deliveries or 0) + 1                    -- counted before the body is handed over (invariant 40)
       if cancelled or not attempt or not body or deliveries > maxDeliveries then
         stale[#stale + 1] = entry
+        died = true
         local last = status == 82 and match(row, '^%d*|%d*|[%d~]*|%d*|(.*)$', at + #entry + 1) or ''
         if cancelled then
           record(key, 'X', generation, recordTtl, 'c' .. note(attempt or 1))

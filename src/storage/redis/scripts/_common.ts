@@ -94,8 +94,10 @@ end
 /**
  * Takes what waits off its place: its entry out of the stream, its key out of the due set and the background. Needs
  * `stream`, `dueSet`, `background`, `waiters`, `gatePrefix`. What has a new time in the due set already is left there.
+ * `freed` collects the gates at which a place was kept, each with its maximum.
  */
 export const leave = /* lua */ `
+local freed = {}
 local function leaveLine(key, row)
   redis.pcall('ZREM', waiters, key)
   local id = match(row, '^|%d+|%d+|%d*|%d+|(.*)$', 25)
@@ -105,10 +107,14 @@ end
 local function leave(key, row, dueAgain)
   local status = byte(row, 1)
   if status == 81 then
-    local entry = match(row, '^[%d%-]+', 25)
+    local entry, max, id = match(row, '^([%d%-]+)|%d+|%d+|[%d~]*|?(%d*)|?(.*)$', 25)
     if entry then
       call('XACK', stream, 'workers', entry)
       call('XDEL', stream, entry)
+      if id ~= '' then
+        redis.pcall('HDEL', gatePrefix .. 'h:' .. id, key)
+        freed[#freed + 1] = { id, tonumber(max) }
+      end
     end
   elseif status == 87 then leaveLine(key, row)
   else

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { flush, places } from "./_tasks.ts";
+
 /** A holder that gives no sign for so long holds nothing any more, so that no key stays for ever; in milliseconds. */
 const LONGEST_HOLD = 30 * 86_400_000;
 
@@ -22,7 +24,7 @@ local function hold(id, key, generation, others)
   if others == 0 or now % 64 == 0 then call('PEXPIRE', holdersOf(id), '${LONGEST_HOLD}') end
 end
 
--- Those that ended, or wait again, and did not leave: cancelled with their place kept, say, or dead by their deliveries.
+-- Those that ended, or wait again, and did not leave: dead by their deliveries, say.
 local function prune(id)
   local held = call('HGETALL', holdersOf(id))
   for i = 1, #held, 2 do
@@ -47,7 +49,47 @@ local function admit(id, max)
       call('ZREM', waiters, key)
       hold(id, key, sub(row, 3, 24), inside)
       wait(key, sub(row, 3, 24), attempt, deliveries, due)
+      if byte(put[#put], 1) == 81 then put[#put] = put[#put] .. '|' .. max .. '|' .. id end
       inside = inside + 1
+    end
+  end
+end
+`;
+
+/** Has the next come in for those that were taken off their places with {@linkcode leave}. Needs {@linkcode gates}. */
+export const succeed = /* lua */ `
+for i = 1, #freed do admit(freed[i][1], freed[i][2]) end
+freed = {}
+`;
+
+/** The same for scripts that seldom need it: nothing is defined where no place was kept. */
+export const succeedAlone = /* lua */ `
+if #freed > 0 then
+  ${places}
+  ${gates}
+  ${succeed}
+  ${flush}
+end
+`;
+
+/** As many of those in line are looked at when somebody died: the sweep finds the rest. */
+const MOST_LOOKED_AT = 100;
+
+/**
+ * Has the next come in where somebody was found dead: what it held is not known any more, so the lines are gone through
+ * from their front. Needs {@linkcode gates}, and that the dead has no row any more.
+ */
+export const inherit = /* lua */ `
+do
+  local names = redis.pcall('ZRANGE', waiters, 0, ${MOST_LOOKED_AT - 1})
+  local rows = #names > 0 and fetch(state, names) or {}
+  local seen = {}
+  for i = 1, #names do
+    local max, id = match(rows[i] or '', '^|%d+|%d+|%d*|(%d+)|(.*)$', 25)
+    if id and not seen[id] then
+      seen[id] = true
+      prune(id)
+      admit(id, tonumber(max))
     end
   end
 end

@@ -5,7 +5,8 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, leave, records, time } from "./_common.ts";
+import { allowWhenFull, events, leave, lists, records, time } from "./_common.ts";
+import { succeedAlone } from "./_gates.ts";
 
 /** What a cancel did. */
 export type Cancelled = "cancelled" | "requested" | "none";
@@ -15,8 +16,9 @@ export type Cancelled = "cancelled" | "requested" | "none";
  * record of what ended bears, so that the call sent again gives the first answer (invariants 6, 27).
  *
  * A cancelled task never runs, wherever its pointer is; a running one is marked in its row, so that it is not run again
- * after a crash (invariant 28). A chain that is to be there always is not seeded any more. A deferred replacement is cancelled too, unless another generation was meant. Repeating
- * changes nothing (invariant 55). The first write is one that a full Redis allows.
+ * after a crash (invariant 28). A chain that is to be there always is not seeded any more. A deferred replacement is
+ * cancelled too, unless another generation was meant. Where a place was kept for it, the next in line has it (invariant
+ * 59). Repeating changes nothing (invariant 55). The first write is one that a full Redis allows.
  */
 export const cancel: Script<
   | "stream"
@@ -65,6 +67,7 @@ ${time}
 local watched = call('HGET', calls, '@watch')
 call('ZCARD', dueSet)                                       -- a key of the wrong type fails here, before the first write
 call('HLEN', bodies)
+${lists}
 ${events}
 ${records}
 ${leave}
@@ -123,6 +126,7 @@ for i = FIRST, #ARGV, 2 do
   end
   replies[#replies + 1] = reply
 end
+${succeedAlone}
 publish()
 return replies
 `,

@@ -6,7 +6,7 @@
 
 import { type Script, script } from "../script.ts";
 import { allowWhenFull, events, hint, leave, lists, records, time } from "./_common.ts";
-import { gates } from "./_gates.ts";
+import { gates, succeed } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
 /** How long it is remembered who was the last to come before a debounce, after it was due; in milliseconds. */
@@ -220,6 +220,7 @@ local function passage(row, key, token, ttl, asked)
     end
   end
   if said == 'line' then admit(asked.line.id, asked.line.a) end
+  ${succeed}
   ${flush}
   return reply
 end

@@ -7,6 +7,7 @@
 import { type Script, script } from "../script.ts";
 import { claim } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
+import { gates, inherit } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
 /** What was taken over. */
@@ -34,10 +35,12 @@ export const reclaim: Script<
   | "background"
   | "calls"
   | "dead"
-  | "graves",
+  | "graves"
+  | "waiters",
   {
     recordPrefix: "text";
     progressPrefix: "text";
+    gatePrefix: "text";
     events: "text";
     wake: "text";
     recordTtl: "text";
@@ -62,10 +65,12 @@ export const reclaim: Script<
       "calls",
       "dead",
       "graves",
+      "waiters",
     ],
     args: {
       recordPrefix: "text",
       progressPrefix: "text",
+      gatePrefix: "text",
       events: "text",
       wake: "text",
       recordTtl: "text",
@@ -112,8 +117,13 @@ ${events}
 ${records}
 ${places}
 ${tasks}
+${gates}
 ${claim}
 ${flush}
+if died then
+  ${inherit}
+  ${flush}
+end
 if #out > 0 then
   local keys = {}
   for i = 1, #out, 3 do keys[#keys + 1] = #out[i] .. ':' .. out[i] end

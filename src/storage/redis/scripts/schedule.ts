@@ -6,6 +6,7 @@
 
 import { type Script, script } from "../script.ts";
 import { events, hint, leave, lists, records, time } from "./_common.ts";
+import { succeedAlone } from "./_gates.ts";
 
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
 export type Answer = "ok" | "deferred" | readonly [row: string, body: string];
@@ -176,6 +177,7 @@ for i = 1, count do
   replies[i] = reply
 end
 flush()
+${succeedAlone}
 ${hint}
 publish()
 return replies

@@ -7,7 +7,7 @@
 import { type Script, script } from "../script.ts";
 import { claim } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
-import { gates } from "./_gates.ts";
+import { gates, inherit } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 import { tidy } from "./_tidy.ts";
 
@@ -304,8 +304,12 @@ local claims
 do
   ${claim}
   claims = out
+  ${flush}
+  if died then
+    ${inherit}
+    ${flush}
+  end
 end
-${flush}
 
 -- 3. Remember this call, tell who listens, tidy.
 if committed == 0 and want == 0 then ${allowWhenFull} end
