@@ -15,7 +15,7 @@ import { randomId } from "../../src/base/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 import { assertNoLeaks } from "../_leaks.ts";
-import { commands } from "./commands.ts";
+import { commands } from "./generate.ts";
 import { type Ground, play } from "./play.ts";
 import { KEPT } from "./times.ts";
 

@@ -680,8 +680,10 @@ class Game implements AsyncDisposable {
 
   #lease({ key, token }: Tokened): Lease & { readonly key: Key } {
     const current = this.#model.token(key);
-    const running = KEYS.find((other) => this.#model.token(other));
-    if (token === "current" && !current && running) return this.#lease({ key: running, token });
+    const running = KEYS.filter((other) => this.#model.token(other));
+    if (token === "current" && !current && running.length > 0) {
+      return this.#lease({ key: running[KEYS.indexOf(key) % running.length], token });
+    }
     const past = this.#tokens.get(key) ?? [];
     const found = token === "current"
       ? current ?? past.at(-1)
