@@ -51,6 +51,7 @@ export class Model {
   readonly #gates = new Gates(this.#tasks);
   #version = "";
   #places = 0;
+  #woken = 0;
   /** What was there after the verb that is under way: which of those with one place was woken is not said. */
   #seen: Seen = () => ({});
 
@@ -143,7 +144,8 @@ export class Model {
     }
     // Of several calls for one key only the last leaves a trace. Where it is recognised, all were sent before.
     const sent = calls.map((call) => this.#recognise(call));
-    return calls.map((call, i) => {
+    const before = this.#places, woken = this.#woken;
+    const verdicts = calls.map((call, i) => {
       const later = sent.findLast((verdict, j) => verdict && calls[j].key === call.key);
       if (!later || sent.lastIndexOf(later) <= i) return this.#accept(call, now, seen);
       if (sent[i] || later.kind !== "deferred") return { kind: "scheduled" };
@@ -151,6 +153,8 @@ export class Model {
       if (call.mode === "replace") return { kind: "deferred" };
       return { kind: "exists", live: viewWithoutProgress(call.key, this.#tasks.get(call.key)!) };
     });
+    if (this.#woken > woken) this.#level(before); // before or after what is queued anew: that is not said
+    return verdicts;
   }
 
   cancel(targets: readonly Target[], seen: Seen): string[] {
@@ -407,7 +411,12 @@ export class Model {
   /** `fates` is what became of the runs. */
   enter(entries: readonly Entry[], fates: readonly Fate[], now: Span, seen: Seen): Passage[] {
     this.#seen = seen;
-    return entries.map((entry, i) => this.#enter(entry, fates[i], now, seen));
+    return entries.map((entry, i) => {
+      const before = this.#places;
+      const passage = this.#enter(entry, fates[i], now, seen);
+      this.#level(before); // whether who is woken is queued before a replacement is not said
+      return passage;
+    });
   }
 
   renew(consumer: string, leases: readonly Lease[], now: Span): Renewal[] {
@@ -600,6 +609,7 @@ export class Model {
       Object.assign(next, { state: "queued", line: undefined });
       next.holds.add(id);
       next.place = ++this.#places;
+      this.#woken++;
     }
   }
 

@@ -12,6 +12,7 @@ import {
   type Due,
   type Entry,
   type Found,
+  type Gate,
   type Held,
   type Lease,
   NEW,
@@ -39,7 +40,7 @@ import {
 import type { Fate } from "./gates.ts";
 import { Disagreement, match, type Span } from "./match.ts";
 import { Model } from "./model.ts";
-import { POOL } from "./pool.ts";
+import { type GateName, POOL } from "./pool.ts";
 import { KEPT, LONG, PAST_SOON, SOON } from "./times.ts";
 
 /** A fresh storage to play with. */
@@ -48,6 +49,8 @@ export interface Ground {
   readonly storages: readonly [Storage, Storage];
   /** Whether `wait` sets tasks aside for who waited. */
   readonly setsAside: boolean;
+  /** Whether runs may come to other gates than before: whether the storage knows at once what they still hold. */
+  readonly changesGates: boolean;
   /** Reads a clock that goes on with the storage's, and how far its reading may be off, in milliseconds. */
   clock(): number;
   readonly blur: number;
@@ -104,6 +107,7 @@ class Game implements AsyncDisposable {
   readonly #requests: (readonly [calls: Call[], strikes: string | undefined])[] = [];
   #seeds: readonly Seed[] = [];
   #entries: readonly Entry[] = [];
+  readonly #gates = new Map<string, readonly Gate[]>();
   /** Per key, newest last. */
   readonly #tokens = new Map<string, string[]>();
   readonly #generations = new Map<string, string[]>();
@@ -213,8 +217,8 @@ class Game implements AsyncDisposable {
         return await this.#reclaimAgain();
       case "enter":
         this.#entries = command.entries.map((entering): Entry => {
-          const gates = entering.gates.map((name) => POOL[name]);
-          return { ...this.#lease(entering), gates, ttl: KEPT };
+          const lease = this.#lease(entering);
+          return { ...lease, gates: this.#gatesOf(lease.key, entering.gates), ttl: KEPT };
         });
         return await this.#enter();
       case "enter again":
@@ -691,6 +695,16 @@ class Game implements AsyncDisposable {
       ? past.findLast((old) => old !== current)
       : KEYS.map((other) => this.#model.token(other)).find((other) => other && other !== current);
     return { key, token: found ?? id("t", 0) };
+  }
+
+  /** Where gates do not change, those of a generation are the ones that it came to first. */
+  #gatesOf(key: Key, names: readonly GateName[]): readonly Gate[] {
+    const wanted = names.map((name) => POOL[name]);
+    const generation = this.#model.generation(key, "live");
+    if (this.#ground.changesGates || generation === undefined) return wanted;
+    const known = this.#gates.get(generation) ?? wanted;
+    this.#gates.set(generation, known);
+    return known;
   }
 
   #generation(key: Key): string {
