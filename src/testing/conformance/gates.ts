@@ -397,6 +397,21 @@ export function gateTests(test: Test): void {
     await leave(worker, holder, ONE);
   });
 
+  test("Storage.enter() forgets what was reported of a run that it puts off", async (scene) => {
+    const { worker, claims: [holder, b] } = await claimed(scene, ["holder", "b"]);
+    equal(await enter(scene, holder, ONE), "passed");
+    const { key, token } = b;
+    await scene.storage.report([{ key, token, progress: { current: 1, total: 2 } }]);
+
+    equal(await enter(scene, b, ONE), "parked");
+
+    await leave(worker, holder, ONE);
+    const [again] = await worker.claim();
+    equal((await scene.live("b")).progress, undefined); // invariant 25
+    equal(await enter(scene, again, ONE), "passed");
+    await leave(worker, again, ONE); // and nothing is left behind (invariant 80)
+  });
+
   test("Storage.enter() shares gates by kind and id alone", async (scene) => {
     const { claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
 

@@ -190,10 +190,10 @@ local function passage(row, key, token, ttl, asked)
 
   acknowledge({ entry }, true)
   deliveries = math.max(0, deliveries - 1)                  -- it takes its own delivery back
+  if flags >= 4 then call('DEL', progressPrefix .. key) end  -- what it has reported goes with the run (invariant 25)
   local reply = 'w'
   if said == 'drop' then
     reply = 'x'
-    if flags >= 4 then call('DEL', progressPrefix .. key) end
     local next = flags % 4 >= 2 and replacement(key)
     local reason = flags % 2 == 1 and 'c' or next and 'r' or 'd'
     record(key, 'X', generation, ttl, reason .. note(attempt))
