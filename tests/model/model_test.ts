@@ -31,7 +31,7 @@ test("Storage does what the model does, whatever comes in whatever order (memory
     return {
       storages: [await open(), await open()],
       setsAside: false,
-      changesGates: true,
+      knowsHolders: true,
       clock: () => clock.monotonic(),
       blur: 0,
       advance: (ms) => clock.advance(ms),
@@ -50,8 +50,8 @@ test("Storage does what the model does, whatever comes in whatever order (redis)
     return {
       storages: [await open(), await open()],
       setsAside: true,
-      // What a run holds that comes to other gates, after its code has changed, is found by the sweep.
-      changesGates: false,
+      // It writes down what is held for each limit, and not for each run: that would be one more write for each.
+      knowsHolders: false,
       clock: () => performance.now(),
       stray: () =>
         stranger.xgroup("SETID", `{${docket}}:stream`, "workers", "0").then(ignore, ignore),

@@ -49,8 +49,11 @@ export interface Ground {
   readonly storages: readonly [Storage, Storage];
   /** Whether `wait` sets tasks aside for who waited. */
   readonly setsAside: boolean;
-  /** Whether runs may come to other gates than before: whether the storage knows at once what they still hold. */
-  readonly changesGates: boolean;
+  /**
+   * Whether it knows by itself what a run holds. Otherwise it is told at once, by each settlement and with gates that stay
+   * the same, since else it finds out no sooner than it sweeps.
+   */
+  readonly knowsHolders: boolean;
   /** Reads a clock that goes on with the storage's, and how far its reading may be off, in milliseconds. */
   clock(): number;
   readonly blur: number;
@@ -108,6 +111,8 @@ class Game implements AsyncDisposable {
   #seeds: readonly Seed[] = [];
   #entries: readonly Entry[] = [];
   readonly #gates = new Map<string, readonly Gate[]>();
+  /** The run of a key that passed its gates last. */
+  readonly #passed = new Map<string, string>();
   /** Per key, newest last. */
   readonly #tokens = new Map<string, string[]>();
   readonly #generations = new Map<string, string[]>();
@@ -508,6 +513,9 @@ class Game implements AsyncDisposable {
     const passages = await this.#ground.storages[0].enter(this.#entries);
     const { now, seen } = await this.#look();
     const fates = passages.map((passage, i) => fateOf(passage, seen(this.#entries[i].key)));
+    for (const [i, { key, token }] of this.#entries.entries()) {
+      if (passages[i] === "passed") this.#passed.set(key, token);
+    }
     match("passages", this.#model.enter(this.#entries, fates, now, seen), passages);
     this.#compare(seen);
     return passages.join(", ");
@@ -646,8 +654,10 @@ class Game implements AsyncDisposable {
     };
   }
 
-  /** The limits that a task holds, as a worker says that it leaves them. */
+  /** The limits that a task holds, as a worker says that it leaves them: those that it has passed itself. */
   #leaves(key: string): Held[] {
+    const passed = this.#passed.get(key) === this.#model.token(key);
+    if (this.#ground.knowsHolders && !passed) return [];
     const limits = [POOL.one, POOL.two].filter(({ id }) => this.#model.holds(key).includes(id));
     return limits.map(({ id, max }) => ({ id, max }));
   }
@@ -701,7 +711,7 @@ class Game implements AsyncDisposable {
   #gatesOf(key: Key, names: readonly GateName[]): readonly Gate[] {
     const wanted = names.map((name) => POOL[name]);
     const generation = this.#model.generation(key, "live");
-    if (this.#ground.changesGates || generation === undefined) return wanted;
+    if (this.#ground.knowsHolders || generation === undefined) return wanted;
     const known = this.#gates.get(generation) ?? wanted;
     this.#gates.set(generation, known);
     return known;
