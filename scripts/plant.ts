@@ -8,6 +8,7 @@
  * @module
  */
 import { bugs } from "./plants/bugs.ts";
+import { gateBugs } from "./plants/gates.ts";
 import type { Bug, Patch } from "./plants/plant.ts";
 import { startRedis } from "./redis.ts";
 
@@ -32,7 +33,9 @@ interface Finding {
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const chosen = bugs.filter(({ name }) => words.every((word) => name.includes(word)));
+  const chosen = [...bugs, ...gateBugs].filter(({ name }) =>
+    words.every((word) => name.includes(word))
+  );
   await using redis = await startRedis();
   const findings = await Promise.all([
     survey("memory", chosen, redis.url),

@@ -222,6 +222,13 @@ const afterwards = fc.oneof(
       targets: fc.tuple(fc.record({ key, which: fc.constant("any") })),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: command("schedule", {
+      wishes: fc.tuple(fc.record({ key, mode: fc.constant("replace"), when })),
+      strikes: fc.constant("any"),
+    }),
+  },
   { weight: 1, arbitrary: command("promote", { limit: fc.constant(3), late: fc.constant(true) }) },
   { weight: 6, arbitrary: anything },
 );
