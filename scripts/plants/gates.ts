@@ -154,11 +154,11 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "rate: who is to come later comes at once",
-    memory: gates("return mine <= now ?", "return true ?"),
-    redis: enter(
-      "if mine then return tonumber(mine) > now and tonumber(mine) or nil end",
-      "if mine then return end",
+    memory: gates(
+      "const at = taken[taken.length - max] + per;",
+      "const at = taken[taken.length - max];",
     ),
+    redis: enter("'WITHSCORES')[2] + gate.b", "'WITHSCORES')[2] + 0"),
   },
   {
     name: "rate: the excess that is to be dropped comes later",
@@ -192,8 +192,8 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "debounce: the last passes before it is quiet",
-    memory: gates("return latest.due <= now ?", "return true ?"),
-    redis: enter("return due > now and due or nil", "return"),
+    memory: gates("const due = now + quiet;", "const due = now;"),
+    redis: enter("local due = now + gate.a", "local due = now"),
   },
   {
     name: "debounce: who has passed is superseded when it comes again",

@@ -55,6 +55,8 @@ export interface Settling extends Tokened {
 
 export interface Entering extends Tokened {
   readonly gates: readonly GateName[];
+  /** To those that the key came to last instead, if there were any. */
+  readonly again: boolean;
 }
 
 export type Command =
@@ -179,8 +181,9 @@ export function describe(command: Command): string {
       }consumer ${place} reclaims ${extent} after a ${lease} lease, ${limit}`;
     }
     case "enter": {
-      const entries = command.entries.map(({ key, token, gates }) => {
-        return `${key} under its ${token} token (${gates.join(", then ")})`;
+      const entries = command.entries.map(({ key, token, gates, again }) => {
+        const which = `${again ? "again, or " : ""}${gates.join(", then ")}`;
+        return `${key} under its ${token} token (${which})`;
       });
       return `enter ${list(entries)}`;
     }

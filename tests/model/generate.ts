@@ -62,7 +62,12 @@ const settling = fc.record<Settling>({
 });
 
 const gates = fc.constantFrom(...ENTRIES);
-const entering = fc.record<Entering>({ key, token, gates });
+const entering = fc.record<Entering>({
+  key,
+  token,
+  gates,
+  again: fc.constantFrom(true, true, false),
+});
 
 function some<T>(one: fc.Arbitrary<T>, minLength: number): fc.Arbitrary<T[]> {
   return fc.array(one, { minLength, maxLength: 3 });
@@ -182,22 +187,53 @@ const anything = fc.oneof(
   { weight: 1, arbitrary: command("retire", { place }) },
 );
 
+const takeAll = command("step", {
+  ...steps,
+  commits: fc.constant([]),
+  want: fc.constantFrom(2, 3, 3),
+  from: fc.constant("new"),
+});
+const enterAll = fc.record({
+  gates,
+  keys: fc.shuffledSubarray([...KEYS], { minLength: 2 }),
+  again: fc.constantFrom(true, false),
+}).map(({ gates, keys, again }) => {
+  const entries = keys.map((key): Entering => ({ key, token: "current", gates, again }));
+  return { do: "enter", entries } as const;
+});
+
 /** All keys are queued, and meet before the same gates. */
 const crowd = fc.tuple(
   command("schedule", {
     wishes: fc.constant(KEYS.map((key) => ({ key, mode: "add", when: "now" }))),
     strikes: fc.constant("any"),
   }),
+  takeAll,
+  enterAll,
+);
+
+/** Those that were put off come again. */
+const comeback = fc.tuple(
+  command("promote", { limit: fc.constant(3), late: fc.constant(true) }),
+  takeAll,
+  enterAll,
+);
+
+/** One is retried, and comes again. */
+const retry = fc.tuple(
   command("step", {
     ...steps,
-    commits: fc.constant([]),
-    want: fc.constantFrom(2, 3, 3),
+    commits: fc.tuple(fc.record<Settling>({
+      key,
+      token: fc.constant("current"),
+      outcome: fc.constant({ kind: "retried", when: "now", record: true }),
+      leavesMore: fc.constant(false),
+    })),
+    want: fc.constantFrom(0, 3),
     from: fc.constant("new"),
   }),
-  fc.tuple(gates, fc.shuffledSubarray([...KEYS], { minLength: 2 })).map(([gates, keys]) => {
-    const entries = keys.map((key): Entering => ({ key, token: "current", gates }));
-    return { do: "enter", entries } as const;
-  }),
+  takeAll,
+  enterAll,
 );
 
 /** What may become of them there. */
@@ -240,8 +276,10 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.oneof(
     weight: 2,
     arbitrary: sequence(
       fc.oneof(
-        { weight: 1, arbitrary: crowd },
-        { weight: 4, arbitrary: afterwards.map((one) => [one]) },
+        { weight: 2, arbitrary: crowd },
+        { weight: 1, arbitrary: comeback },
+        { weight: 1, arbitrary: retry },
+        { weight: 8, arbitrary: afterwards.map((one) => [one]) },
       ),
       30,
     ).map((parts) => parts.flat()),

@@ -29,6 +29,7 @@ import {
 import {
   type Command,
   describe,
+  type Entering,
   type Key,
   KEYS,
   type Outcome,
@@ -40,7 +41,7 @@ import {
 import type { Fate } from "./gates.ts";
 import { Disagreement, match, type Span } from "./match.ts";
 import { Model } from "./model.ts";
-import { type GateName, POOL } from "./pool.ts";
+import { POOL } from "./pool.ts";
 import { KEPT, LONG, PAST_SOON, SOON } from "./times.ts";
 
 /** A fresh storage to play with. */
@@ -110,7 +111,11 @@ class Game implements AsyncDisposable {
   readonly #requests: (readonly [calls: Call[], strikes: string | undefined])[] = [];
   #seeds: readonly Seed[] = [];
   #entries: readonly Entry[] = [];
-  readonly #gates = new Map<string, readonly Gate[]>();
+  /** What a key came to last, and with which generation. */
+  readonly #gates = new Map<
+    string,
+    { readonly generation: string | undefined; readonly gates: readonly Gate[] }
+  >();
   /** The run of a key that passed its gates last. */
   readonly #passed = new Map<string, string>();
   /** Per key, newest last. */
@@ -223,7 +228,7 @@ class Game implements AsyncDisposable {
       case "enter":
         this.#entries = command.entries.map((entering): Entry => {
           const lease = this.#lease(entering);
-          return { ...lease, gates: this.#gatesOf(lease.key, entering.gates), ttl: KEPT };
+          return { ...lease, gates: this.#gatesOf(lease.key, entering), ttl: KEPT };
         });
         return await this.#enter();
       case "enter again":
@@ -707,14 +712,14 @@ class Game implements AsyncDisposable {
     return { key, token: found ?? id("t", 0) };
   }
 
-  /** Where gates do not change, those of a generation are the ones that it came to first. */
-  #gatesOf(key: Key, names: readonly GateName[]): readonly Gate[] {
-    const wanted = names.map((name) => POOL[name]);
+  /** Unless the storage knows what it holds, a generation comes to the gates that it came to first. */
+  #gatesOf(key: Key, { gates, again }: Entering): readonly Gate[] {
+    const last = this.#gates.get(key);
     const generation = this.#model.generation(key, "live");
-    if (this.#ground.knowsHolders || generation === undefined) return wanted;
-    const known = this.#gates.get(generation) ?? wanted;
-    this.#gates.set(generation, known);
-    return known;
+    const bound = !this.#ground.knowsHolders && last?.generation === generation;
+    const wanted = last && (again || bound) ? last.gates : gates.map((name) => POOL[name]);
+    this.#gates.set(key, { generation, gates: wanted });
+    return wanted;
   }
 
   #generation(key: Key): string {

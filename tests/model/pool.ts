@@ -5,7 +5,7 @@
  */
 
 import type { Gate } from "../../src/storage/contract.ts";
-import { LONG, SOON } from "./times.ts";
+import { LONG, SOON, SPELL } from "./times.ts";
 
 /** Of an id with whatever ids may have in them. */
 const ODD = "1|🦊\n|2";
@@ -16,9 +16,9 @@ export const POOL = {
   two: { kind: "concurrency", id: "b", max: 2 },
   "short rate": { kind: "rate", id: ODD, max: 1, per: SOON, excess: "wait" },
   "long rate": { kind: "rate", id: "b", max: 2, per: LONG, excess: "wait" },
-  "strict rate": { kind: "rate", id: "c", max: 1, per: SOON, excess: "drop" },
+  "strict rate": { kind: "rate", id: "c", max: 1, per: SPELL, excess: "drop" },
   "long strict rate": { kind: "rate", id: "d", max: 2, per: LONG, excess: "drop" },
-  "short cooldown": { kind: "cooldown", id: ODD, period: SOON },
+  "short cooldown": { kind: "cooldown", id: ODD, period: SPELL },
   "long cooldown": { kind: "cooldown", id: "b", period: LONG },
   "short debounce": { kind: "debounce", id: ODD, quiet: SOON },
   "long debounce": { kind: "debounce", id: "b", quiet: LONG },
@@ -50,6 +50,7 @@ export const ENTRIES: readonly (readonly GateName[])[] = [
   ["long strict rate", "one"],
   ["short cooldown"],
   ["one", "long cooldown"],
+  ["short debounce"],
   ["short debounce"],
   ["short debounce", "one"],
   ["long debounce"],
