@@ -108,6 +108,11 @@ export class Model {
     return [...this.#tasks.get(key)?.holds ?? []];
   }
 
+  /** Whether anything is queued whose run was lost, and holds a limit. */
+  get hasLostHolders(): boolean {
+    return [...this.#tasks.values()].some(({ lost, holds }) => lost && holds.size > 0);
+  }
+
   get version(): string {
     return this.#version;
   }
@@ -271,6 +276,7 @@ export class Model {
         if (deferred) this.#admit(key, deferred, now, seen);
         continue;
       }
+      task.lost ||= task.run !== undefined;
       Object.assign(task, { run: undefined, holder: undefined, astray: false, state: "queued" });
       task.place = ++this.#places;
     }
@@ -492,7 +498,7 @@ export class Model {
     background = false,
   ): void {
     const counts = { attempt: 1, deliveries: 0, cancelled: false, astray: false, background };
-    const place = { place: 0, holds: new Set<string>() };
+    const place = { place: 0, holds: new Set<string>(), lost: false };
     const task: Task = { ...fresh, ...counts, ...place, state: "queued", touched: now };
     this.#tasks.set(key, task);
     this.#place(key, task, now, seen, later, background);
@@ -539,6 +545,7 @@ export class Model {
     } else {
       task.deliveries++;
       task.state = "running";
+      task.lost = false;
       task.holder = consumer;
       task.run = { token, consumer, startedAt: new Moment() };
       task.touched = now;

@@ -181,8 +181,9 @@ class Game implements AsyncDisposable {
         const { version } = this.#model;
         const { strikes } = command;
         const known = strikes === "any" ? undefined : strikes === "old" ? "old" : version;
-        this.#requests.unshift([calls, known]);
-        return await this.#schedule(calls, known);
+        const sent = this.#owesSweep ? calls.slice(0, 1) : calls;
+        this.#requests.unshift([sent, known]);
+        return await this.#schedule(sent, known);
       }
       case "schedule again":
         return await this.#schedule(...this.#requests[command.ago] ?? [undefined, undefined]);
@@ -226,10 +227,12 @@ class Game implements AsyncDisposable {
       case "reclaim again":
         return await this.#reclaimAgain();
       case "enter":
-        this.#entries = command.entries.map((entering): Entry => {
-          const lease = this.#lease(entering);
-          return { ...lease, gates: this.#gatesOf(lease.key, entering), ttl: KEPT };
-        });
+        this.#entries = command.entries.slice(0, this.#owesSweep ? 1 : undefined).map(
+          (entering) => {
+            const lease = this.#lease(entering);
+            return { ...lease, gates: this.#gatesOf(lease.key, entering), ttl: KEPT };
+          },
+        );
         return await this.#enter();
       case "enter again":
         return this.#entries.length === 0 ? "nobody entered yet" : await this.#enter();
@@ -361,7 +364,7 @@ class Game implements AsyncDisposable {
   }
 
   /** A whole pass over everything, which ends after a call that finds nothing at the end of it. */
-  async #sweep(lose?: (now: Span, seen: (key: string) => Found) => void): Promise<string> {
+  async #sweepAll(): Promise<number> {
     const [storage] = this.#ground.storages;
     let repaired = 0;
     for (let calls = 0, calm = 0; calm < 2; calls++) {
@@ -371,6 +374,11 @@ class Game implements AsyncDisposable {
       repaired += swept.repaired;
       calm = swept.repaired === 0 ? calm + 1 : 0;
     }
+    return repaired;
+  }
+
+  async #sweep(lose?: (now: Span, seen: (key: string) => Found) => void): Promise<string> {
+    const repaired = await this.#sweepAll();
     const { now, seen } = await this.#look();
     lose?.(now, seen);
     this.#compare(seen);
@@ -557,8 +565,14 @@ class Game implements AsyncDisposable {
 
   // ── Comparing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether somebody may leave of whom the storage does not know what it holds: who comes in for it shows no sooner. */
+  get #owesSweep(): boolean {
+    return !this.#ground.knowsHolders && this.#model.hasLostHolders;
+  }
+
   /** What is there after a verb, and between which readings of the clock it worked. */
   async #look(): Promise<{ now: Span; seen: (key: string) => Found }> {
+    if (this.#owesSweep) await this.#sweepAll();
     const { clock, blur, storages: [storage] } = this.#ground;
     const now = { from: this.#since - blur, to: clock() + blur };
     const [all, count, remaining, survey, failed, dead] = await Promise.all([

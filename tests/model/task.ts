@@ -39,6 +39,8 @@ export interface Task extends Generation {
   place: number;
   /** The limits that it holds, or at which a place is kept for it. */
   readonly holds: Set<string>;
+  /** Its run was lost, and nobody has taken it since. */
+  lost: boolean;
   /** The limit before which it is in line, while it waits. */
   line?: Held;
   run?: Run;
