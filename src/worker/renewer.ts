@@ -39,7 +39,7 @@ export class Renewer {
 
   /** Renews until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, lease, running } = this.#options;
+    const { clock, lease } = this.#options;
     let renewedAt = clock.monotonic();
     while (!signal.aborted) {
       await sleep(clock, lease / LOOKS_PER_LEASE, signal);
