@@ -272,6 +272,83 @@ onMemory("Gates", (test) => {
     deepEqual(seen.map(([, at]) => Math.floor(at)), [4, 4, 10]);
   });
 
+  test("Debounce lets the last pass although it waited in line for hours", async (stage) => {
+    const seen: string[] = [];
+    const index = task(
+      "index",
+      {
+        debounce: new Debounce({ quiet: "2s" }),
+        one: new ConcurrencyLimit({ max: 1, scope: "all" }),
+      },
+      (_context, name: string): void => void seen.push(name),
+    );
+    const hold = task("hold", { one: new ConcurrencyLimit({ max: 1, scope: "all" }) }, async () => {
+      await stage.sleep(3 * 3_600_000);
+    });
+    const docket = await stage.connect({ tasks: [index, hold], heartbeatInterval: "1h" });
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    await docket.add(hold)();
+    await docket.add(index)("older");
+    await stage.advance(1_000);
+    await docket.add(index)("latest");
+    await stage.advance(3 * 3_600_000 - 2_000);
+    deepEqual(seen, []);
+
+    await stage.advance(1_500);
+
+    deepEqual(seen, ["latest"]); // at once: it has been quiet for long
+  });
+
+  test("Debounce runs the latest after an outage of hours", async (stage) => {
+    const seen: string[] = [];
+    const index = task(
+      "index",
+      { debounce: new Debounce({ quiet: "2s" }) },
+      (_context, name: string): void => void seen.push(name),
+    );
+    const docket = await stage.connect({ tasks: [index], heartbeatInterval: "1h" });
+    await docket.add(index)("older");
+    const worker = stage.start(docket, { redeliveryTimeout: "1h" });
+    await stage.advance(1_000); // the older one waits for its time
+    await stage.soon(worker.close());
+    await stage.advance(2 * 3_600_000);
+    await docket.add(index)("latest"); // and is queued after this one
+
+    await stage.finish(docket, { redeliveryTimeout: "1h" });
+
+    deepEqual(seen, ["latest"]);
+  });
+
+  test("Debounce runs a retry that comes after hours", async (stage) => {
+    const seen: number[] = [];
+    const index = task(
+      "index",
+      { debounce: new Debounce({ quiet: "2s" }), retry: new Retry({ attempts: 2, delay: "2h" }) },
+      ({ attempt }): void => {
+        seen.push(attempt);
+        if (attempt === 1) throw new Error("again");
+      },
+    );
+    const other = task(
+      "other",
+      { debounce: new Debounce({ quiet: "1s", by: (n: number) => n }) },
+      (_context, _n: number): void => {},
+    );
+    const docket = await stage.connect({
+      tasks: [index, other],
+      heartbeatInterval: "1h",
+      executionTtl: "1d",
+    });
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    const execution = await docket.add(index)();
+    await stage.advance(1.5 * 3_600_000);
+    for (let n = 0; n < 3; n++) await docket.add(other)(n); // others have what is old forgotten
+    await stage.advance(3_600_000);
+
+    await execution.refresh();
+    deepEqual([seen, execution.state], [[1, 2], "completed"]);
+  });
+
   test("Gates give nothing when a task is called directly", async () => {
     const work = task("work", {
       limit: new ConcurrencyLimit({ max: 1 }),

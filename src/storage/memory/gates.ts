@@ -23,10 +23,18 @@ interface Debounced {
   readonly task: Task;
   readonly generation: string;
   readonly due: Millis;
+  /** Who came before and went on. */
+  readonly older: readonly string[];
   /** Who passed last. */
   passed?: string;
   until: Millis;
 }
+
+/**
+ * A later one has come. Drops one that waits; of one that is to go on, it tells whether it does: one that has passed, or is
+ * about to ask.
+ */
+export type Supersede = (older: Task, passed: boolean) => boolean;
 
 /** Who passed a rate when, or will, within a window. */
 interface Grants {
@@ -50,7 +58,7 @@ export class Gates {
     { gates }: Entry,
     task: Task,
     now: Millis,
-    supersede: (older: Task) => void,
+    supersede: Supersede,
   ): Verdict {
     this.#forgetOld(now);
     for (const gate of gates) {
@@ -105,7 +113,7 @@ export class Gates {
     return woken;
   }
 
-  #look(gate: Gate, task: Task, now: Millis, supersede: (older: Task) => void): Verdict {
+  #look(gate: Gate, task: Task, now: Millis, supersede: Supersede): Verdict {
     switch (gate.kind) {
       case "concurrency":
         return this.#isFull(gate, task) ? { kind: "line", gate } : { kind: "pass" };
@@ -147,24 +155,23 @@ export class Gates {
     { id, quiet }: Of<"debounce">,
     task: Task,
     now: Millis,
-    supersede: (older: Task) => void,
+    supersede: Supersede,
   ): Verdict {
     const latest = this.#debounced.get(id);
     if (latest?.passed === task.generation) return { kind: "pass" }; // it comes again: a later one may wait
     if (latest?.generation === task.generation) {
       return latest.due <= now ? { kind: "pass" } : { kind: "later", at: latest.due };
     }
-    if (task.attempt > 1) return { kind: "drop" }; // later ones have passed meanwhile
-    if (latest && latest.passed !== latest.generation && !latest.task.run) supersede(latest.task);
-    const due = now + quiet;
     const { generation } = task;
-    this.#debounced.set(id, {
-      task,
-      generation,
-      due,
-      passed: latest?.passed,
-      until: due + MEMORY,
-    });
+    if (latest?.older.includes(generation)) return { kind: "drop" }; // it was here before the latest
+    if (task.attempt > 1) return { kind: latest?.passed === undefined ? "pass" : "drop" }; // a later one has passed
+    let older = latest?.older ?? [];
+    if (latest && supersede(latest.task, latest.passed === latest.generation)) {
+      older = [latest.generation, ...older].slice(0, MOST_OLDER);
+    }
+    const due = now + quiet;
+    const until = due + LONGEST; // however long it waits for its turn
+    this.#debounced.set(id, { task, generation, due, older, passed: latest?.passed, until });
     return { kind: "later", at: due };
   }
 
@@ -192,7 +199,7 @@ export class Gates {
     const latest = this.#debounced.get(id);
     if (!latest) return;
     latest.passed = generation;
-    latest.until = now + quiet + MEMORY;
+    if (latest.generation === generation) latest.until = now + quiet + MEMORY;
   }
 
   #hold({ id, max }: Held, task: Task): void {
@@ -217,8 +224,14 @@ export class Gates {
   }
 }
 
-/** How long it is remembered who was the last to come, after it was due: one that is given back comes again. */
+/** How long it is remembered who passed a debounce last: one that is given back comes again. */
 const MEMORY: Millis = 3_600_000;
+
+/** How long it is remembered who is to pass next. */
+const LONGEST: Millis = 30 * 86_400_000;
+
+/** So many are remembered that a later one took the place of while they ran. */
+const MOST_OLDER = 32;
 
 /** An attempt passes once: one that was given back has passed already. */
 function memberOf({ generation, attempt }: Task): string {

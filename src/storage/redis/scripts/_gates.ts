@@ -4,8 +4,10 @@
  * @module
  */
 
-/** A holder that gives no sign for so long holds nothing any more, so that no key stays for ever; in milliseconds. */
-const LONGEST_HOLD = 30 * 86_400_000;
+import type { Millis } from "../../../base/clock.ts";
+
+/** Who gives no sign for so long holds nothing any more, nor waits, so that no key stays for ever; in milliseconds. */
+export const LONGEST: Millis = 30 * 86_400_000;
 
 /**
  * Holders are a hash, key → generation: a row of that generation, which runs or is queued with its place kept, is what
@@ -19,7 +21,7 @@ local function lineOf(id) return gatePrefix .. 'l:' .. id end
 -- Renewed now and then: no hash of holders that is in use comes anywhere near its end.
 local function hold(id, key, generation, others)
   call('HSET', holdersOf(id), key, generation)
-  if others == 0 or now % 64 == 0 then call('PEXPIRE', holdersOf(id), '${LONGEST_HOLD}') end
+  if others == 0 or now % 64 == 0 then call('PEXPIRE', holdersOf(id), '${LONGEST}') end
 end
 
 -- Those that ended, or wait again, and did not leave: cancelled with their place kept, say, or dead by their deliveries.

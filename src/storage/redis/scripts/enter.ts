@@ -6,11 +6,14 @@
 
 import { type Script, script } from "../script.ts";
 import { allowWhenFull, events, hint, leave, lists, records, time } from "./_common.ts";
-import { gates } from "./_gates.ts";
+import { gates, LONGEST } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
-/** How long it is remembered who was the last to come before a debounce, after it was due; in milliseconds. */
+/** How long it is remembered who passed a debounce last; in milliseconds. */
 const MEMORY = 3_600_000;
+
+/** So many are remembered that a later one took the place of while they ran: each has 22 characters. */
+const MOST_OLDER = 32;
 
 /**
  * The rest: for each entry its key, its token, the TTL of its record, how many gates, and for each of these a letter, its
@@ -91,16 +94,19 @@ ${places}
 ${tasks}
 ${gates}
 
--- A later one has come: this one is dropped, wherever it waits (invariant 62).
-local function supersede(key, generation)
+-- A later one has come: this one is dropped, wherever it waits (invariant 62). One that has passed, or was claimed and is
+-- about to ask, is named: it must not be taken for a later one when it comes again.
+local function supersede(key, generation, passed)
   local row = call('HGET', state, key)
-  if not row or sub(row, 3, 24) ~= generation or byte(row, 1) == 82 then return end
+  if not row or sub(row, 3, 24) ~= generation then return '' end
+  if passed or byte(row, 1) == 82 then return generation end
   call('HDEL', state, key)
   call('HDEL', bodies, key)
   leave(key, row)
   local attempt = runOf(row)
   record(key, 'X', generation, recordTtl, 'd' .. note(attempt))
   tell('X', generation, key, attempt, '', 'd')
+  return ''
 end
 
 -- What a gate says: nothing to let it pass, 'drop', 'line', or the instant at which to come again.
@@ -136,17 +142,24 @@ local looks = {
   end,
   d = function(gate, key, generation, attempt)
     local name = gatePrefix .. 'd:' .. gate.id
-    local latest = call('HMGET', name, 'generation', 'key', 'due', 'passed')
+    local latest = call('HMGET', name, 'generation', 'key', 'due', 'passed', 'older')
+    local older = latest[5] or ''
+    gate.last = not latest[1] or latest[1] == generation
     if latest[4] == generation then return end                          -- it comes again: a later one may wait
     if latest[1] == generation then
       local due = tonumber(latest[3])
       return due > now and due or nil
     end
-    if attempt ~= '1' then return 'drop' end                            -- later ones have passed meanwhile
-    if latest[1] and latest[1] ~= latest[4] then supersede(latest[2], latest[1]) end
+    for at = 1, #older, 22 do
+      if sub(older, at, at + 21) == generation then return 'drop' end   -- it was here before the latest
+    end
+    if attempt ~= '1' then return latest[4] and 'drop' end              -- later ones have passed meanwhile, or it was the last
+    if latest[1] then older = sub(supersede(latest[2], latest[1], latest[1] == latest[4]) .. older, 1, ${
+    22 * MOST_OLDER
+  }) end
     local due = now + gate.a
-    call('HSET', name, 'generation', generation, 'key', key, 'due', string.format('%.0f', due))
-    call('PEXPIRE', name, string.format('%.0f', gate.a + ${MEMORY}))
+    call('HSET', name, 'generation', generation, 'key', key, 'due', string.format('%.0f', due), 'older', older)
+    call('PEXPIRE', name, string.format('%.0f', gate.a + ${LONGEST}))   -- however long it waits for its turn
     return due
   end,
 }
@@ -167,7 +180,7 @@ local takes = {
   end,
   d = function(gate, key, generation)
     call('HSET', gatePrefix .. 'd:' .. gate.id, 'passed', generation)
-    call('PEXPIRE', gatePrefix .. 'd:' .. gate.id, string.format('%.0f', gate.a + ${MEMORY}))
+    if gate.last then call('PEXPIRE', gatePrefix .. 'd:' .. gate.id, string.format('%.0f', gate.a + ${MEMORY})) end
   end,
 }
 
