@@ -173,6 +173,30 @@ onEveryStorage("ConcurrencyLimit", (test) => {
 });
 
 onMemory("Gates", (test) => {
+  test("ConcurrencyLimit whose gate cannot be told ends a run, not its chain", async (stage) => {
+    let runs = 0;
+    const heard: unknown[] = [];
+    const by = (): string => {
+      if (++runs === 1) throw new Error("no such customer");
+      return "a";
+    };
+    const tick = task(
+      "tick",
+      { perpetual: new Perpetual({ every: "1s" }), limit: new ConcurrencyLimit({ max: 1, by }) },
+      (): void => {},
+    );
+    const docket = await stage.connect({ tasks: [tick] });
+    await docket.add(tick, { key: "tick", ttl: "1h" })();
+    const worker = stage.worker(docket, {
+      onError: (error, { args }) => void heard.push([(error as Error).message, args]),
+    });
+
+    await stage.soon(worker.runAtMost({ tick: 2 })); // invariant 47
+
+    equal(runs, 2);
+    deepEqual(heard, [["no such customer", []]]);
+  });
+
   test("RateLimit puts off what is too much, evenly by windows, and counts retries", async (stage) => {
     const start = stage.clock.now();
     const seconds: number[] = [];
