@@ -9,7 +9,9 @@ import {
   ConcurrencyLimit,
   Cooldown,
   Debounce,
+  Dependency,
   type Execution,
+  type Gate,
   Perpetual,
   RateLimit,
   Retry,
@@ -169,6 +171,48 @@ onEveryStorage("ConcurrencyLimit", (test) => {
     ok(/"by" gave undefined; is an argument missing\?/.test((await failureOf(missing)).message));
     await sound.result();
     equal(runs, 1);
+  });
+});
+
+/** What a policy of one's own might give. */
+class Own extends Dependency<void> {
+  readonly #gate: unknown;
+
+  constructor(gate: unknown) {
+    super();
+    this.#gate = gate;
+  }
+
+  override open(): void {}
+
+  override gate(): Gate {
+    return this.#gate as Gate;
+  }
+}
+
+onEveryStorage("Gates", (test) => {
+  test("of a policy of one's own that cannot be entered fail its runs, and no others", async (stage) => {
+    const wrong: readonly unknown[] = [
+      undefined,
+      { kind: "toString", id: "a" },
+      { kind: "cooldown", id: 1, period: 1 },
+      { kind: "concurrency", id: "a", max: NaN },
+      { kind: "rate", id: "a", max: 1, per: 0.5, excess: "wait" },
+      { kind: "cooldown", id: "a", period: -1 },
+      { kind: "debounce", id: "a", quiet: "1s" },
+    ];
+    const docket = await stage.connect();
+    const executions: Execution[] = [];
+    for (const [i, gate] of wrong.entries()) {
+      executions.push(await docket.add(task(`wrong${i}`, { own: new Own(gate) }, () => {}))());
+    }
+    const own = new Own({ kind: "concurrency", id: "a", max: 1 });
+    const sound = await docket.add(task("sound", { own }, () => "ran"))();
+
+    await stage.finish(docket);
+
+    equal(await sound.result(), "ran");
+    for (const execution of executions) await failureOf(execution); // invariant 36
   });
 });
 
