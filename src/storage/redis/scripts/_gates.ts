@@ -18,10 +18,10 @@ export const gates = /* lua */ `
 local function holdersOf(id) return gatePrefix .. 'h:' .. id end
 local function lineOf(id) return gatePrefix .. 'l:' .. id end
 
--- Renewed now and then: no hash of holders that is in use comes anywhere near its end.
-local function hold(id, key, generation, others)
+-- Renewed each time, so that none that is in use comes anywhere near its end.
+local function hold(id, key, generation)
   call('HSET', holdersOf(id), key, generation)
-  if others == 0 or now % 64 == 0 then call('PEXPIRE', holdersOf(id), '${LONGEST}') end
+  call('PEXPIRE', holdersOf(id), '${LONGEST}')
 end
 
 -- Those that ended, or wait again, and did not leave: cancelled with their place kept, say, or dead by their deliveries.
@@ -47,7 +47,7 @@ local function admit(id, max)
     if row and byte(row, 1) == 87 then attempt, deliveries, due, of = match(row, '^|(%d+)|(%d+)|(%d*)|%d+|(.*)$', 25) end
     if of == id then                                        -- else it was cancelled, or is in another line by now
       call('ZREM', waiters, key)
-      hold(id, key, sub(row, 3, 24), inside)
+      hold(id, key, sub(row, 3, 24))
       wait(key, sub(row, 3, 24), attempt, deliveries, due)
       inside = inside + 1
     end

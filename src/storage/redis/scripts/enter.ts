@@ -116,11 +116,9 @@ local looks = {
     gate.mine = call('HGET', name, key) == generation
     if gate.mine then return end
     if call('ZCARD', lineOf(gate.id)) > 0 then return 'line' end        -- arrivals do not overtake
-    gate.inside = call('HLEN', name)
-    if gate.inside < gate.a then return end
+    if call('HLEN', name) < gate.a then return end
     prune(gate.id)
-    gate.inside = call('HLEN', name)
-    if gate.inside >= gate.a then return 'line' end
+    if call('HLEN', name) >= gate.a then return 'line' end
   end,
   r = function(gate, key, generation, attempt)
     local name, member = gatePrefix .. 'r:' .. gate.id, generation .. attempt
@@ -166,7 +164,7 @@ local looks = {
 
 local takes = {
   h = function(gate, key, generation)
-    if not gate.mine then hold(gate.id, key, generation, gate.inside) end
+    if not gate.mine then hold(gate.id, key, generation) end
   end,
   r = function(gate, key, generation, attempt)
     if gate.mine then return end
