@@ -1,6 +1,6 @@
 /** What gates keep on Redis. */
 
-import { ok, strictEqual as equal } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { env } from "node:process";
 import { test } from "node:test";
 import { Redis } from "ioredis";
@@ -9,7 +9,7 @@ import { randomId } from "../../src/base/ids.ts";
 import type { Claim, Gate, Held, Passage } from "../../src/storage/contract.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { Scene } from "../../src/testing/conformance/scene.ts";
-import { LONG } from "../../src/testing/conformance/shorthands.ts";
+import { completed, keysOf, like, LONG } from "../../src/testing/conformance/shorthands.ts";
 import { assertNoLeaks } from "../_leaks.ts";
 
 const url = env.REDIS_URL;
@@ -72,3 +72,22 @@ play(
     ok(await redis.pttl(key("d:a")) < DAY);
   },
 );
+
+play("Storage.enter() wakes who would let in nearly everybody", async ({ scene, enter }) => {
+  const one: Gate & Held = { kind: "concurrency", id: "a", max: 1 };
+  const most: Gate & Held = { kind: "concurrency", id: "a", max: Number.MAX_SAFE_INTEGER };
+  const { worker, claim } = await scene.running("first");
+  const [second, third] = [await scene.running("second"), await scene.running("third")];
+  equal(await enter(claim, one), "passed");
+  equal(await enter(second.claim, one), "parked");
+
+  equal(await enter(third.claim, most), "parked"); // behind the second, and both are woken
+
+  deepEqual(keysOf(await worker.claim()), ["second", "third"]);
+  like(await scene.live("third"), { state: "running" });
+  const { key, token } = claim;
+  await worker.step({
+    commits: [{ key, token, settlement: completed(), leaves: [most] }],
+    want: 0,
+  });
+});

@@ -218,7 +218,8 @@ local function passage(row, key, token, ttl, asked)
     call('ZADD', lineOf(asked.line.id), turn, key)
     local n = #put
     put[n + 1] = key
-    put[n + 2] = 'W0' .. generation .. '|' .. attempt .. '|' .. deliveries .. '|' .. due .. '|' .. asked.line.a .. '|' .. asked.line.id
+    local max = string.format('%.0f', asked.line.a)         -- a large one would print as '1e+15'
+    put[n + 2] = 'W0' .. generation .. '|' .. attempt .. '|' .. deliveries .. '|' .. due .. '|' .. max .. '|' .. asked.line.id
     tell('W', generation, key, attempt)
   else
     wait(key, generation, attempt, deliveries, string.format('%.0f', said))
