@@ -91,3 +91,37 @@ play("Storage.enter() wakes who would let in nearly everybody", async ({ scene, 
     want: 0,
   });
 });
+
+play(
+  "Storage.enter() and step() go on where strangers put something else in the place of gates",
+  async ({ scene, redis, key, enter }) => {
+    const gate: Gate & Held = { kind: "concurrency", id: "a", max: 1 };
+    const gates: readonly Gate[] = [
+      { kind: "rate", id: "a", max: 1, per: LONG, excess: "wait" },
+      { kind: "cooldown", id: "a", period: LONG },
+      { kind: "debounce", id: "a", quiet: LONG },
+      gate,
+    ];
+    for (const [i, one] of gates.entries()) {
+      const letter = { concurrency: "h", rate: "r", cooldown: "c", debounce: "d" }[one.kind];
+      await redis.del(key(`${letter}:a`));
+      await redis.rpush(key(`${letter}:a`), "strange");
+      const { claim } = await scene.running(`${i}`);
+      equal(await enter(claim, one), one.kind === "debounce" ? "parked" : "passed", one.kind); // invariant 5
+    }
+    const { worker, claim } = await scene.running("next");
+    equal(await enter(claim, gate), "parked");
+    await redis.set(key("h:a"), "strange");
+    await redis.set(key("l:a"), "strange");
+    const last = await scene.live("3");
+    const { committed } = await worker.step({
+      commits: [{ key: "3", token: last.token!, settlement: completed(), leaves: [gate] }],
+      want: 0,
+    });
+    equal(committed, undefined);
+    equal((await scene.ended("3")).state, "completed");
+    await scene.storage.sweep({ limit: 100, pause: 0, silence: LONG });
+    deepEqual(keysOf(await worker.claim()), ["next"]);
+    equal(await enter(await scene.live("next") as Claim, gate), "passed");
+  },
+);

@@ -113,16 +113,16 @@ end
 local looks = {
   h = function(gate, key, generation)
     local name = holdersOf(gate.id)
-    gate.mine = call('HGET', name, key) == generation
+    gate.mine = ask('HGET', name, key) == generation
     if gate.mine then return end
-    if call('ZCARD', lineOf(gate.id)) > 0 then return 'line' end        -- arrivals do not overtake
+    if ask('ZCARD', lineOf(gate.id)) > 0 then return 'line' end        -- arrivals do not overtake
     if call('HLEN', name) < gate.a then return end
     prune(gate.id)
     if call('HLEN', name) >= gate.a then return 'line' end
   end,
   r = function(gate, key, generation, attempt)
     local name, member = gatePrefix .. 'r:' .. gate.id, generation .. attempt
-    call('ZREMRANGEBYSCORE', name, '-inf', now - gate.b)
+    ask('ZREMRANGEBYSCORE', name, '-inf', now - gate.b)
     local mine = call('ZSCORE', name, member)
     gate.mine = mine
     if mine then return tonumber(mine) > now and tonumber(mine) or nil end
@@ -135,12 +135,12 @@ local looks = {
   end,
   c = function(gate, key, generation, attempt)
     if attempt ~= '1' then return end                                   -- it has begun before: a retry is no other run
-    local by = call('GET', gatePrefix .. 'c:' .. gate.id)
+    local by = ask('GET', gatePrefix .. 'c:' .. gate.id)
     if by and by ~= generation then return 'drop' end                   -- never the one that holds it
   end,
   d = function(gate, key, generation, attempt)
     local name = gatePrefix .. 'd:' .. gate.id
-    local latest = call('HMGET', name, 'generation', 'key', 'due', 'passed', 'older')
+    local latest = ask('HMGET', name, 'generation', 'key', 'due', 'passed', 'older')
     local older = latest[5] or ''
     gate.last = not latest[1] or latest[1] == generation
     if latest[4] == generation then return end                          -- it comes again: a later one may wait
@@ -215,7 +215,7 @@ local function passage(row, key, token, ttl, asked)
     local ms, sequence = match(entry, '^(%d+)%-(%d+)$')
     local turn = string.format('%.0f', ms * 4096 + math.min(4095, tonumber(sequence)))
     call('ZADD', waiters, turn, key)
-    call('ZADD', lineOf(asked.line.id), turn, key)
+    ask('ZADD', lineOf(asked.line.id), turn, key)
     local n = #put
     put[n + 1] = key
     local max = string.format('%.0f', asked.line.a)         -- a large one would print as '1e+15'
@@ -226,7 +226,7 @@ local function passage(row, key, token, ttl, asked)
   end
   ${flush}
   for i = 1, #asked do                                      -- what was kept for it goes to the next in line
-    if asked[i].kind == 'h' and call('HGET', holdersOf(asked[i].id), key) == generation then
+    if asked[i].kind == 'h' and ask('HGET', holdersOf(asked[i].id), key) == generation then
       call('HDEL', holdersOf(asked[i].id), key)
       admit(asked[i].id, asked[i].a)
     end
