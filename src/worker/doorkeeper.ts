@@ -63,9 +63,8 @@ export class Doorkeeper {
     args: readonly unknown[],
     ttl: Millis,
   ): Promise<boolean> {
-    const gates = policies.map((policy) => validated(policy.gate!(name, args)))
-      .sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
-    run.leaves = gates.filter((gate) => gate.kind === "concurrency") as Held[];
+    const gates = gatesOf(policies, name, args);
+    run.leaves = placesAmong(gates);
     const { key, token } = run.claim;
     const { clock, reconnectionDelay } = this.#options;
     const backoff = new Backoff(20, reconnectionDelay);
@@ -82,6 +81,25 @@ export class Doorkeeper {
     }
     return true; // why its signal aborted is what it ends with
   }
+
+  /** It ends before its gates. A place may be kept for it all the same, and is the next one's then (invariant 59). */
+  turnAway(run: Run, { name, gates }: Definition, args: readonly unknown[]): void {
+    if (gates.length === 0) return;
+    try {
+      run.leaves = placesAmong(gatesOf(gates, name, args));
+    } catch {
+      // Then none was kept: it never came as far as its gates.
+    }
+  }
+}
+
+function gatesOf(policies: Definition["gates"], task: string, args: readonly unknown[]): Gate[] {
+  return policies.map((policy) => validated(policy.gate!(task, args)))
+    .sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
+}
+
+function placesAmong(gates: readonly Gate[]): readonly Held[] {
+  return gates.filter((gate) => gate.kind === "concurrency");
 }
 
 /**

@@ -150,7 +150,10 @@ export class Runner {
       this.#tell(what, error);
       return this.#clerk.illegible(what, error); // another attempt could not read them either (39)
     }
-    if (this.#isStruck(what)) return this.#clerk.struck(what);
+    if (this.#isStruck(what)) {
+      this.#options.doorkeeper.turnAway(run, definition, what.args);
+      return this.#clerk.struck(what);
+    }
     try {
       if (definition.gates.length > 0 && !await this.#admit(what)) return undefined;
     } catch (error) {

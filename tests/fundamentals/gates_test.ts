@@ -12,6 +12,7 @@ import {
   Dependency,
   type Execution,
   type Gate,
+  Params,
   Perpetual,
   RateLimit,
   Retry,
@@ -216,7 +217,58 @@ onEveryStorage("Gates", (test) => {
   });
 });
 
+onEveryStorage("ConcurrencyLimit", (test) => {
+  // 59, 60: nobody tells of the place but who was to have it
+  test("wakes the next when who was woken is struck before it begins", async (stage) => {
+    const release = Promise.withResolvers<void>();
+    stage.afterwards(() => release.resolve());
+    const began: string[] = [];
+    const work = task(
+      "work",
+      { limit: new ConcurrencyLimit({ max: 1 }), params: new Params("name") },
+      async (_context, name: string): Promise<void> => {
+        began.push(name);
+        if (name === "first") await release.promise;
+      },
+    );
+    const docket = await stage.connect();
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    await docket.add(work)("first");
+    await stage.eventually(() => began.length === 1);
+    const others = await docket.addAll(["second", "third"].map((name) => docket.call(work)(name)));
+    await stage.eventually(async () => (await docket.snapshot()).counts.waiting === 2);
+    await docket.strike({ task: work, parameter: "name", value: "second" });
+
+    release.resolve();
+
+    await stage.soon(others[1].result());
+    equal((await others[0].refresh()).reason, "struck");
+    deepEqual(began, ["first", "third"]);
+  });
+});
+
 onMemory("Gates", (test) => {
+  // 61: counted when they begin, not when they were to
+  test("RateLimit counts runs from when they begin, also those that begin late", async (stage) => {
+    const began: number[] = [];
+    const policies = {
+      rate: new RateLimit({ max: 1, per: "200ms" }),
+      alone: new ConcurrencyLimit({ max: 1 }),
+    };
+    const call = task("call", policies, async (_context, takes: number): Promise<void> => {
+      began.push(stage.clock.monotonic());
+      await stage.sleep(takes);
+    });
+    const docket = await stage.connect();
+    const executions = [];
+    for (const takes of [390, 0, 0, 0]) executions.push(await docket.add(call)(takes));
+    stage.start(docket);
+    await stage.soon(Promise.all(executions.map((execution) => execution.result())));
+
+    const gaps = began.slice(1).map((at, i) => at - began[i]);
+    ok(gaps.every((gap) => gap >= 200), `${gaps}`);
+  });
+
   test("ConcurrencyLimit whose gate cannot be told ends a run, not its chain", async (stage) => {
     let runs = 0;
     const heard: unknown[] = [];

@@ -140,13 +140,17 @@ export class Gates {
   #lookAtRate({ id, max, per, excess }: Of<"rate">, task: Task, now: Millis): Verdict {
     const grants = this.#grantsOf(id, per);
     grants.forget(now - per);
-    const mine = grants.of(memberOf(task));
-    if (mine !== undefined) return mine <= now ? { kind: "pass" } : { kind: "later", at: mine };
-    if (grants.size < max) return { kind: "pass" };
-    if (excess === "drop" && task.attempt === 1) return { kind: "drop" }; // what has begun comes later (invariant 61)
-    const at = grants.before(max) + per;
-    grants.add(memberOf(task), at); // its place is taken, so that who comes later comes later
-    return { kind: "later", at };
+    const member = memberOf(task);
+    if (grants.of(passed(member)) !== undefined) return { kind: "pass" }; // it comes again
+    const time = grants.of(member);
+    if (time !== undefined && time > now) return { kind: "later", at: time };
+    // Of what has its time already, only what began late can be in its way.
+    if ((time === undefined ? grants.size : grants.until(now) - 1) < max) return { kind: "pass" };
+    // What has begun comes later (invariant 61).
+    if (time === undefined && excess === "drop" && task.attempt === 1) return { kind: "drop" };
+    const last = time === undefined ? grants.before(max) : grants.beside(member, max, now);
+    grants.add(member, last + per); // its place is taken, so that who comes later comes later
+    return { kind: "later", at: last + per };
   }
 
   #lookAtDebounce(
@@ -179,8 +183,10 @@ export class Gates {
         return this.#hold(gate, task);
       case "rate": {
         const grants = this.#grantsOf(gate.id, gate.per);
-        if (grants.of(memberOf(task)) === undefined) grants.add(memberOf(task), now);
-        return;
+        const member = memberOf(task);
+        if (grants.of(passed(member)) !== undefined) return;
+        if (grants.of(member) !== undefined) grants.remove(member);
+        return grants.add(passed(member), now);
       }
       case "cooldown": {
         const cooling = this.#cooldowns.get(gate.id);
@@ -236,6 +242,11 @@ const MOST_OLDER = 32;
 /** An attempt passes once: one that was given back has passed already. */
 function memberOf({ generation, attempt }: Task): string {
   return `${generation}${attempt}`;
+}
+
+/** A member counts from when it begins, whatever time it was given. */
+function passed(member: string): string {
+  return `p${member}`;
 }
 
 /** Looks at the next three, and goes on behind them the next time: what stays long hides nothing. */

@@ -31,8 +31,32 @@ export class Grants {
     return this.#times[this.#times.length - last].at;
   }
 
-  /** Gives a member its time. They mostly come in order. */
+  /** How many times are no later than an instant. */
+  until(instant: Millis): number {
+    let count = this.#times.length;
+    while (count > 0 && this.#times[count - 1].at > instant) count--;
+    return count;
+  }
+
+  /** The time of the so-and-so-many-th other before a member's, counted from an instant back. */
+  beside(member: string, count: number, instant: Millis): Millis {
+    for (let place = this.until(instant) - 1; place >= 0; place--) {
+      const time = this.#times[place];
+      if (time.member !== member && --count === 0) return time.at;
+    }
+    return -Infinity;
+  }
+
+  /** Takes a member's time back. */
+  remove(member: string): void {
+    const place = this.#times.findIndex((time) => time.member === member);
+    if (place >= 0) this.#times.splice(place, 1);
+    this.#of.delete(member);
+  }
+
+  /** Gives a member its time, in the place of the one it had. They mostly come in order. */
   add(member: string, at: Millis): void {
+    if (this.#of.has(member)) this.remove(member);
     let place = this.#times.length;
     while (place > 0 && this.#times[place - 1].at > at) place--;
     this.#times.splice(place, 0, { member, at });

@@ -278,10 +278,11 @@ export function gateTests(test: Test): void {
     await scene.advance(80);
     await scene.storage.promote(10);
     const [again] = await worker.claim();
-
-    equal(await enter(scene, again, gate), "passed");
     const late = await scene.running("late");
-    equal(await enter(scene, late.claim, gate), "parked");
+
+    const passages = await scene.storage.enter([entry(again, gate), entry(late.claim, gate)]);
+
+    deepEqual(passages, ["passed", "parked"]);
   });
 
   test("Storage.enter() drops the excess of a rate, where it is to", async (scene) => {

@@ -29,7 +29,8 @@ const MOST_OLDER = 32;
  * The answer is a letter for each: `p` passed, `w` parked, `x` ended, `f` fenced.
  *
  * - Gates are looked at in the order given, and the first that refuses decides. Only when all let it pass is anything taken
- *   of them; of a rate that refuses for now a later place is taken, once (invariant 61).
+ *   of them; of a rate that refuses for now a later time is taken (invariant 61). A run counts from when it begins: where
+ *   others began late, it is put off once more.
  * - What has not begun and is to be cancelled, or replaced, ends here (invariants 14, 28).
  * - Acquiring or parking is one step, and what was kept for a run that is parked goes to the next in line (invariant 59).
  * - Sent again: who has passed passes again, by its generation and attempt; what is parked or ended is fenced
@@ -123,14 +124,24 @@ local looks = {
   r = function(gate, key, generation, attempt)
     local name, member = gatePrefix .. 'r:' .. gate.id, generation .. attempt
     ask('ZREMRANGEBYSCORE', name, '-inf', now - gate.b)
-    local mine = call('ZSCORE', name, member)
-    gate.mine = mine
-    if mine then return tonumber(mine) > now and tonumber(mine) or nil end
-    if call('ZCARD', name) < gate.a then return end
-    if gate.c == 1 and attempt == '1' then return 'drop' end           -- what has begun comes later (invariant 61)
-    local at = call('ZRANGE', name, -gate.a, -gate.a, 'WITHSCORES')[2] + gate.b
+    gate.mine = call('ZSCORE', name, 'p' .. member)                     -- it has passed, and comes again
+    if gate.mine then return end
+    local time = tonumber(call('ZSCORE', name, member) or nil)
+    if time and time > now then return time end
+    local last
+    if time then                                                        -- only what began late can be in its way
+      local before = call('ZCOUNT', name, '-inf', now)
+      if before <= gate.a then return end
+      local rank = call('ZREVRANK', name, member) - (call('ZCARD', name) - before)
+      last = call('ZREVRANGEBYSCORE', name, now, '-inf', 'WITHSCORES', 'LIMIT', rank < gate.a and gate.a or gate.a - 1, 1)
+    else
+      if call('ZCARD', name) < gate.a then return end
+      if gate.c == 1 and attempt == '1' then return 'drop' end         -- what has begun comes later (invariant 61)
+      last = call('ZRANGE', name, -gate.a, -gate.a, 'WITHSCORES')
+    end
+    local at = last[2] + gate.b
     call('ZADD', name, string.format('%.0f', at), member)
-    call('PEXPIRE', name, string.format('%.0f', at - now + gate.b))
+    call('PEXPIRE', name, string.format('%.0f', call('ZRANGE', name, -1, -1, 'WITHSCORES')[2] - now + gate.b))
     return at
   end,
   c = function(gate, key, generation, attempt)
@@ -169,7 +180,8 @@ local takes = {
   r = function(gate, key, generation, attempt)
     if gate.mine then return end
     local name = gatePrefix .. 'r:' .. gate.id
-    call('ZADD', name, string.format('%.0f', now), generation .. attempt)
+    call('ZREM', name, generation .. attempt)
+    call('ZADD', name, string.format('%.0f', now), 'p' .. generation .. attempt)
     local last = call('ZRANGE', name, -1, -1, 'WITHSCORES')[2]
     call('PEXPIRE', name, string.format('%.0f', last - now + gate.b))
   end,
