@@ -7,6 +7,7 @@
 import { type Bug, patch } from "./plant.ts";
 
 const memory = patch("src/storage/memory/memory.ts");
+const lines = patch("src/storage/memory/places.ts");
 const gates = patch("src/storage/memory/gates.ts");
 const enter = patch("src/storage/redis/scripts/enter.ts");
 const step = patch("src/storage/redis/scripts/step.ts");
@@ -34,17 +35,14 @@ export const gateBugs: readonly Bug[] = [
     name: "gates: one too many is let in",
     memory: gates("return (holders?.size ?? 0) >= max ||", "return (holders?.size ?? 0) > max ||"),
     redis: enter(
-      "if gate.inside < gate.a then return end",
-      "if gate.inside <= gate.a then return end",
+      "if call('HLEN', name) < gate.a then return end",
+      "if call('HLEN', name) <= gate.a then return end",
     ),
   },
   {
     name: "gates: who holds one is turned away when it comes again",
     memory: gates("if (holders?.has(task)) return false;", ""),
-    redis: enter(
-      "if gate.mine then return end\n    if call('ZCARD'",
-      "gate.mine = false\n    if call('ZCARD'",
-    ),
+    redis: enter("gate.mine = ask('HGET', name, key) == generation", "gate.mine = false"),
   },
   {
     name: "gates: no place is kept for who is woken, and arrivals overtake",
@@ -52,7 +50,7 @@ export const gateBugs: readonly Bug[] = [
       "      this.#hold(gate, task);\n      woken.push(task);",
       "      woken.push(task);\n      if (woken.length === gate.max) break;",
     ),
-    redis: limits("hold(id, key, sub(row, 3, 24), inside)", ""),
+    redis: limits("hold(id, key, sub(row, 3, 24))", ""),
   },
   {
     name: "gates: who leaves wakes nobody",
@@ -62,7 +60,7 @@ export const gateBugs: readonly Bug[] = [
   {
     name: "gates: who leaves still holds",
     memory: gates("holders?.delete(task);", ""),
-    redis: step("call('HDEL', holdersOf(id), key)", "redis.call('TIME')"),
+    redis: step("ask('HDEL', holdersOf(id), key)", "redis.call('TIME')"),
   },
   {
     name: "gates: who dies of its deliveries frees nothing",
@@ -94,16 +92,19 @@ export const gateBugs: readonly Bug[] = [
       "    task.heldSince = undefined; // who had it enter knows it\n    this.#tasks.giveBack(task, now);",
       "    task.heldSince = undefined;",
     ),
-    redis: enter("if asked[i].kind == 'h' and call('HGET'", "if false and call('HGET'"),
+    redis: enter("if asked[i].kind == 'h' and ask('HGET'", "if false and ask('HGET'"),
   },
   {
     name: "gates: a waiter that is cancelled stays in line",
-    memory: gates("line?.delete(task);", ""),
+    memory: lines("this.gates.leaveLine(task);", ""),
     redis: common("elseif status == 87 then leaveLine(key, row)", "elseif status == 87 then"),
   },
   {
     name: "gates: in line in the order in which they ask",
-    memory: gates("if (line.size === 0 || behind === 0) {", "if (line.size >= 0) {"),
+    memory: gates(
+      "line.insert(task, (other) => other.arrival > task.arrival);",
+      "line.push(task);",
+    ),
     redis: enter(
       "ms * 4096 + math.min(4095, tonumber(sequence))",
       "now * 4096 + call('ZCARD', waiters)",
@@ -112,8 +113,8 @@ export const gateBugs: readonly Bug[] = [
   {
     name: "gates: the last in line comes in first",
     memory: gates(
-      "for (const task of this.#lines.get(gate.id) ?? []) {",
-      "for (const task of [...this.#lines.get(gate.id) ?? []].reverse()) {",
+      "for (let task = line?.first; task; task = line?.first) {",
+      "for (let task = [...line ?? []].at(-1); task; task = [...line ?? []].at(-1)) {",
     ),
     redis: limits("call('ZPOPMIN', lineOf(id))", "call('ZPOPMAX', lineOf(id))"),
   },
@@ -144,30 +145,35 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "rate: one too many passes",
-    memory: gates("if (grants.size < max) return", "if (grants.size <= max) return"),
+    memory: gates("grants.size : grants", "grants.size - 1 : grants"),
     redis: enter("if call('ZCARD', name) < gate.a then", "if call('ZCARD', name) <= gate.a then"),
   },
   {
     name: "rate: who is to come later takes no place",
-    memory: gates("grants.set(memberOf(task), at); // its", "// its"),
+    memory: gates("grants.add(member, last + per); // its", "// its"),
     redis: enter("call('ZADD', name, string.format('%.0f', at), member)", "redis.call('TIME')"),
   },
   {
     name: "rate: who is to come later comes at once",
-    memory: gates(
-      "const at = taken[taken.length - max] + per;",
-      "const at = taken[taken.length - max];",
-    ),
-    redis: enter("'WITHSCORES')[2] + gate.b", "'WITHSCORES')[2] + 0"),
+    memory: gates("at: last + per }", "at: last }"),
+    redis: enter("local at = last[2] + gate.b", "local at = last[2] + 0"),
   },
   {
     name: "rate: the excess that is to be dropped comes later",
-    memory: gates('if (excess === "drop" && task.attempt === 1)', "if (false)"),
+    memory: gates('excess === "drop" && task.attempt === 1', "false"),
     redis: enter("if gate.c == 1 and attempt == '1' then", "if false then"),
   },
   {
+    name: "rate: who was given a time passes then, whoever began late",
+    memory: gates(
+      "(time === undefined ? grants.size : grants.until(now) - 1) < max",
+      "time !== undefined || grants.size < max",
+    ),
+    redis: enter("if before <= gate.a then return end", "if before then return end"),
+  },
+  {
     name: "rate: a retry is dropped",
-    memory: gates('if (excess === "drop" && task.attempt === 1)', 'if (excess === "drop")'),
+    memory: gates('excess === "drop" && task.attempt === 1', 'excess === "drop"'),
     redis: enter("if gate.c == 1 and attempt == '1' then", "if gate.c == 1 then"),
   },
   {
@@ -187,8 +193,16 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "debounce: those before the last are not dropped",
-    memory: gates("!latest.task.run) supersede(latest.task)", "!latest.task.run) void supersede"),
-    redis: enter("then supersede(latest[2], latest[1]) end", "then redis.call('TIME') end"),
+    memory: memory('this.#cancel(older, "dropped", now, ttl); // what', "// what"),
+    redis: enter(
+      "call('HDEL', state, key)\n  call('HDEL', bodies, key)\n  leave(key, row)",
+      "do return '' end",
+    ),
+  },
+  {
+    name: "debounce: who was about to ask when a later one came takes its place",
+    memory: gates('if (latest?.older.includes(generation)) return { kind: "drop" };', ""),
+    redis: enter("== generation then return 'drop' end   --", "== '' then return 'drop' end   --"),
   },
   {
     name: "debounce: the last passes before it is quiet",
@@ -197,8 +211,8 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "debounce: who has passed is superseded when it comes again",
-    memory: gates("if (latest && latest.passed !== latest.generation &&", "if (latest &&"),
-    redis: enter("if latest[1] and latest[1] ~= latest[4] then", "if latest[1] then"),
+    memory: memory("if (passed || older.run) return true", "if (older.run) return true"),
+    redis: enter("if passed or byte(row, 1) == 82 then", "if byte(row, 1) == 82 then"),
   },
   {
     name: "debounce: who has passed does not pass again",

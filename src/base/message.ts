@@ -17,6 +17,8 @@ export interface Message {
   readonly args: readonly unknown[] | string;
   /** Per-task overrides of how long the record stays, in milliseconds. */
   readonly ttl?: Millis;
+  /** The instant that the run stands for, whenever its attempts are due. */
+  readonly planned?: Millis;
 }
 
 /** The stored form: JSON with the arguments as plain JSON where that carries them. */
@@ -29,6 +31,11 @@ export function encodeMessage(
   const plain = codec === defaultCodec && args.startsWith("[");
   const tail = ttl === undefined ? "}" : `,"ttl":${ttl}}`;
   return `{"task":${JSON.stringify(task)},"args":${plain ? args : JSON.stringify(args)}${tail}`;
+}
+
+/** A stored message for a run that stands for another instant. What is last in it is no argument. */
+export function planMessage(body: string, planned: Millis): string {
+  return body.replace(/(,"planned":\d+)?\}$/, `,"planned":${planned}}`);
 }
 
 /**
@@ -47,14 +54,16 @@ export function decodeMessage(body: string): Message {
     typeof message?.task === "string" &&
     (typeof message.args === "string" || Array.isArray(message.args))
   ) {
-    const { ttl } = message;
-    if (ttl === undefined || (Number.isSafeInteger(ttl) && ttl as number >= 0)) {
-      return message as Message;
-    }
     // A time that is none would spoil the step that carries it, and with it what other tasks have to settle.
-    return { task: message.task, args: message.args };
+    if (!isTime(message.ttl)) delete message.ttl;
+    if (!isTime(message.planned)) delete message.planned;
+    return message as Message;
   }
   throw new ProtocolError("Cannot read a stored message: it has no task or no arguments");
+}
+
+function isTime(value: unknown): boolean {
+  return value === undefined || (Number.isSafeInteger(value) && value as number >= 0);
 }
 
 /**

@@ -148,7 +148,7 @@ export class Cron extends Dependency<CronState> {
   /** At its next instant. */
   override seed(): Beginning | undefined {
     return this.automatic
-      ? { due: (now) => ({ at: this.next(new Date(now)).getTime() }) }
+      ? { due: (now) => ({ at: this.next(new Date(now)).getTime() }), planned: true }
       : undefined;
   }
 
@@ -161,10 +161,9 @@ export class Cron extends Dependency<CronState> {
   override succeed(end: RunEnd, state: CronState | undefined): Succession {
     if (end.outcome === "failed" && this.#onExhausted === "stop") return { kind: "stop" };
     if (state instanceof Plan && state.cancelled) return { kind: "stop" };
-    // Never an instant twice (invariant 52), also where it was queued by a clock that has gone back since. Of a retry only
-    // its own time is known.
-    const next = this.next(new Date(Math.max(end.startedAt, end.due ?? 0)));
-    return { kind: "next", due: { at: next.getTime() } };
+    // Never an instant twice (invariant 52), also where it was queued by a clock that has gone back since.
+    const since = Math.max(end.startedAt, end.planned ?? end.due ?? 0);
+    return { kind: "next", due: { at: this.next(new Date(since)).getTime() }, planned: true };
   }
 }
 

@@ -133,17 +133,27 @@ export interface RunEnd {
   readonly startedAt: Millis;
   /** The instant it was asked for, or that its last attempt was; absent when that was "now". */
   readonly due?: Millis;
+  /** The instant that it stands for, where its chain planned it so: the same for all its attempts. */
+  readonly planned?: Millis;
 }
 
 /** What comes after a run: the next of a chain, with the same arguments unless it names others; or nothing, on purpose. */
 export type Succession =
-  | { readonly kind: "next"; readonly due: Due; readonly args?: readonly unknown[] }
+  | {
+    readonly kind: "next";
+    readonly due: Due;
+    readonly args?: readonly unknown[];
+    /** Whether the run is told the instant that it is due at, however often it is tried: {@linkcode RunEnd.planned}. */
+    readonly planned?: boolean;
+  }
   | { readonly kind: "stop" };
 
 /** When an automatic task is first due: in itself, or by the time that it is on the storage's clock. */
 export interface Beginning {
   /** When; a function is given the time. */
   readonly due: Due | ((now: Millis) => Due);
+  /** Whether the run is told the instant that it is due at, however often it is tried: {@linkcode RunEnd.planned}. */
+  readonly planned?: boolean;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Millis } from "../base/clock.ts";
 import { messageOf, UnknownTaskError } from "../base/errors.ts";
 import { encodeFailure } from "../base/failure.ts";
 import { randomId } from "../base/ids.ts";
-import { encodeEnding, type Message } from "../base/message.ts";
+import { encodeEnding, type Message, planMessage } from "../base/message.ts";
 import type { RunEnd, Succession } from "../dependencies/dependency.ts";
 import type { Resources } from "../dependencies/resolve.ts";
 import type { Internals } from "../docket/internals.ts";
@@ -160,15 +160,18 @@ export class Clerk {
         return this.failed({ ...what, resources: undefined }, error);
       }
     }
-    return { kind: "succeeded", ...ended, ttl, generation: randomId(), due: chain.due, body };
+    const { due, planned } = chain;
+    if (planned && due && "at" in due) body = planMessage(body, due.at);
+    return { kind: "succeeded", ...ended, ttl, generation: randomId(), due, body };
   }
 
   /** A policy that cannot decide ends nothing but its own chain (invariant 36). */
   #succession(what: Case, outcome: RunEnd["outcome"]): Succession | undefined {
-    const { run: { claim }, definition, resources } = what;
+    const { run: { claim }, message, definition, resources } = what;
     if (!definition || definition.chain.length === 0) return undefined;
     const { startedAt, due } = claim;
-    const end = { outcome, began: what.began ?? false, startedAt, due };
+    const { planned } = message ?? {};
+    const end = { outcome, began: what.began ?? false, startedAt, due, planned };
     try {
       for (const dependency of definition.chain) {
         const succession = dependency.succeed?.(end, resources?.valueOf(dependency));

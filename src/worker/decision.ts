@@ -28,12 +28,12 @@ export function decisionOf(deciders: readonly AnyDependency[], failure: Failure)
  */
 export function validatedSuccession(succession: Succession): Succession {
   if (succession.kind === "stop") return succession;
-  const { kind, due, args } = succession;
+  const { kind, due, args, planned } = succession;
   if (kind !== "next") throw new TypeError(`Cannot carry out a succession: it is ${String(kind)}`);
   if (args !== undefined && !Array.isArray(args)) {
     throw new TypeError("Cannot carry out a succession: its arguments are no list");
   }
-  return { kind, due: validatedDue(due), args };
+  return { kind, due: validatedDue(due), args, planned };
 }
 
 /** A time that is none would spoil the step that carries it, and with it what other tasks have to settle. */

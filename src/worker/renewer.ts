@@ -31,6 +31,7 @@ export interface RenewerOptions {
 export class Renewer {
   readonly #options: RenewerOptions;
   #underWay = false;
+  #again = false;
 
   constructor(options: RenewerOptions) {
     this.#options = options;
@@ -38,7 +39,7 @@ export class Renewer {
 
   /** Renews until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, lease, running } = this.#options;
+    const { clock, lease } = this.#options;
     let renewedAt = clock.monotonic();
     while (!signal.aborted) {
       await sleep(clock, lease / LOOKS_PER_LEASE, signal);
@@ -47,7 +48,7 @@ export class Renewer {
       if (!this.#underWay && now - renewedAt >= lease / RENEWALS_PER_LEASE) {
         // After a stall the renewal goes first: only the storage knows whether the lease is still ours.
         renewedAt = now;
-        if (running.size > 0) void this.#renew(signal);
+        this.renew(signal);
       } else {
         this.#giveUpDoubtful();
       }
@@ -59,6 +60,12 @@ export class Renewer {
     for (const run of this.#options.running) {
       if (run.claim.key === key && run.claim.generation === generation) cancel(run);
     }
+  }
+
+  /** Renews now, or as soon as the renewal that is under way is over. */
+  renew(signal: AbortSignal): void {
+    if (this.#underWay) this.#again = true;
+    else if (this.#options.running.size > 0 && !signal.aborted) void this.#renew(signal);
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
@@ -78,6 +85,10 @@ export class Renewer {
       log.warn("Cannot renew leases: {reason}; trying again", { reason: messageOf(error) });
     } finally {
       this.#underWay = false;
+      if (this.#again) {
+        this.#again = false;
+        this.renew(signal);
+      }
     }
   }
 

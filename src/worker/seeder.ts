@@ -8,10 +8,11 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
+import { planMessage } from "../base/message.ts";
 import type { Beginning } from "../dependencies/dependency.ts";
 import type { Internals } from "../docket/internals.ts";
 import type { Definition } from "../docket/task.ts";
-import type { Due, Seed } from "../storage/contract.ts";
+import type { Seed } from "../storage/contract.ts";
 import type { Bounds } from "./bounds.ts";
 
 const log = getLogger(["docket", "worker"]);
@@ -82,12 +83,7 @@ export class Seeder {
         continue;
       }
       try {
-        seeds.push({
-          key: name,
-          generation: randomId(),
-          due: begin(seed()?.due, now),
-          body: this.#internals.producer.encode(name, []),
-        });
+        seeds.push({ key: name, generation: randomId(), ...this.#begin(name, seed()!, now) });
       } catch (error) { // a policy that cannot tell stops nothing but its own task (invariant 36)
         log.error("Cannot tell when {task} is due: {reason}", {
           task: name,
@@ -100,11 +96,14 @@ export class Seeder {
     return true;
   }
 
+  #begin(name: string, { due, planned }: Beginning, now: Millis): Pick<Seed, "due" | "body"> {
+    const body = this.#internals.producer.encode(name, []);
+    const first = typeof due === "function" ? due(now) : due;
+    const plans = planned && first && "at" in first;
+    return { due: first, body: plans ? planMessage(body, first.at) : body };
+  }
+
   #isOpen({ name, seed }: Definition): boolean {
     return !this.#bounds.isReached(name) && seed() !== undefined;
   }
-}
-
-function begin(due: Beginning["due"] | undefined, now: Millis): Due {
-  return typeof due === "function" ? due(now) : due;
 }

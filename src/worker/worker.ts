@@ -322,12 +322,16 @@ export class Worker implements AsyncDisposable {
     stop: AbortSignal,
     end: AbortSignal,
   ): { readonly reclaiming: Promise<void>; readonly actors: readonly Promise<void>[] } {
+    // What was scheduled, or cancelled, while nobody could hear of it.
+    const lookAround = () => {
+      scheduler.hear(0);
+      renewer.renew(end);
+    };
     const listening = this.#internals.storage.listen((notice) => {
       if (notice.kind === "due") scheduler.hear(notice.in);
-      else renewer.cancel(notice.key, notice.generation);
-    }, { signal: end }).then(() => {
-      scheduler.hear(0); // what was scheduled between its first look and now was not heard
-    }).catch((error) => {
+      else if (notice.kind === "cancel") renewer.cancel(notice.key, notice.generation);
+      else lookAround();
+    }, { signal: end }).then(lookAround).catch((error) => {
       // Hints only: polls and renewals find the same, later.
       if (!end.aborted) log.warn("Cannot listen for hints: {reason}", { reason: messageOf(error) });
     });

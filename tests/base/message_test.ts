@@ -10,6 +10,7 @@ import {
   decodeMessage,
   encodeEnding,
   encodeMessage,
+  planMessage,
 } from "../../src/base/message.ts";
 
 const reversing: Codec = {
@@ -33,7 +34,22 @@ for (const [name, codec] of Object.entries({ "the default codec": defaultCodec, 
       }),
     );
   });
+
+  test(`planMessage() changes nothing but the instant, with ${name}`, () => {
+    const text = encodeMessage("a", codec.encode([`,"planned":5}`, { planned: 5 }]), codec, 7);
+    const planned = planMessage(text, 1_000);
+
+    deepEqual(decodeMessage(planned), { ...decodeMessage(text), planned: 1_000 });
+    equal(planMessage(planned, 5), planMessage(text, 5));
+  });
 }
+
+test("decodeMessage() does without times that are none", () => {
+  for (const time of [-1, 0.5, "1", null, 1e300]) {
+    const text = JSON.stringify({ task: "a", args: [], ttl: time, planned: time });
+    deepEqual(decodeMessage(text), { task: "a", args: [] });
+  }
+});
 
 test("encodeMessage() shows plain arguments as JSON", () => {
   const text = encodeMessage("greet", `["Jane",{"polite":true}]`, defaultCodec, undefined);

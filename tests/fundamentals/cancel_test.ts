@@ -151,6 +151,30 @@ onEveryStorage("Docket.cancel()", (test) => {
     await stage.soon(rejects(execution.result(), { reason: "cancelled" }));
   });
 
+  // 53: a lease is long, and so is a quarter of it
+  test("reaches a running task that was cancelled before its worker could hear of it", async (stage) => {
+    const storage = await stage.open();
+    const listening = Promise.withResolvers<void>();
+    const late = altered(storage, {
+      listen: (...args) => listening.promise.then(() => storage.listen(...args)),
+    });
+    const docket = await stage.connect({ storage: late });
+    const started = Promise.withResolvers<void>();
+    const wait = task("wait", async ({ signal }): Promise<void> => {
+      started.resolve();
+      await aborted(signal);
+      signal.throwIfAborted();
+    });
+    const execution = await docket.add(wait, { key: "wait" })();
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    await stage.soon(started.promise);
+
+    await docket.cancel("wait");
+    listening.resolve();
+
+    await stage.soon(rejects(execution.result(), { reason: "cancelled" }));
+  });
+
   test("reaches a task of another process's worker", async (stage) => {
     const producer = await stage.connect();
     const consumer = await stage.connect();

@@ -5,7 +5,8 @@
  */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
-import { Cron, type Docket, Retry, task } from "../../mod.ts";
+import { Cron, Docket, Retry, task } from "../../mod.ts";
+import type { Clock } from "../../src/base/clock.ts";
 import { onEveryStorage, onMemory } from "../_harness.ts";
 import { captureLogs } from "../_logs.ts";
 
@@ -143,5 +144,35 @@ onMemory("Cron", (test) => {
 
     deepEqual(ran.map((instant) => instant.slice(0, 16)), ["2026-03-30T14:00", "2026-03-31T00:30"]);
     await docket.cancel("nightly");
+  });
+
+  // 52: the instant of a run is that of all its attempts
+  test("never comes twice for one instant, also where the clock goes back between attempts", async (stage) => {
+    let back = 0;
+    const clock: Clock = {
+      now: () => stage.clock.now() - back,
+      monotonic: () => stage.clock.monotonic(),
+      timer: (delay, callback) => stage.clock.timer(delay, callback),
+    };
+    const ran: string[] = [];
+    const hourly = task(
+      "hourly",
+      { cron: new Cron("0 * * * *"), retry: new Retry({ attempts: 2, delay: "1m" }) },
+      ({ attempt }): void => {
+        ran.push(`${new Date(clock.now()).toISOString().slice(11, 16)} ${attempt}`);
+        if (attempt > 1 || back > 0) return;
+        back = 30 * 60_000;
+        throw new Error("whoops");
+      },
+    );
+    await using docket = await Docket.connect({ url: "memory://back", clock, tasks: [hourly] });
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    await stage.advance(0);
+
+    await stage.advance(3 * 3_600_000);
+
+    // From 1:00 to 0:30; and at 1:00 nothing more is to do.
+    deepEqual(ran, ["01:00 1", "00:31 2", "02:00 1"]);
+    await docket.cancel("hourly");
   });
 });

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { ConnectionError, type Execution, StorageFullError, task } from "../../mod.ts";
 import { startRedis } from "../../scripts/redis.ts";
-import { onOwnRedis, type OwnRedisStage } from "../_harness.ts";
+import { aborted, onOwnRedis, type OwnRedisStage } from "../_harness.ts";
 
 /** Backs off for so long at most, so that tests need not wait. */
 const quick = { reconnectionDelay: 50 } as const;
@@ -55,6 +55,29 @@ onOwnRedis("A worker whose connections are cut", (test) => {
     await stage.soon(Promise.all(executions.map((execution) => execution.result())));
     equal(runs.size, 200);
     deepEqual([...runs].filter(([, count]) => count !== 1), []);
+  });
+
+  // 53, 72: nobody was told, and the next renewal is a quarter of a lease away
+  test("hears at once of a cancel that came while it was deaf", async (stage) => {
+    const docket = await stage.connect();
+    const producer = await stage.connect();
+    const started: string[] = [];
+    const wait = task("wait", async ({ key, signal }): Promise<void> => {
+      started.push(key);
+      await aborted(signal);
+      signal.throwIfAborted();
+    });
+    docket.register(wait);
+    stage.start(docket, { ...quick, redeliveryTimeout: "1h" });
+    for (let round = 0; round < 5; round++) {
+      const execution = await producer.add(wait, { key: `${round}` })();
+      await stage.eventually(() => started.length === round + 1);
+
+      await stage.admin.call("CLIENT", ["KILL", "TYPE", "pubsub"]);
+      await producer.cancel(execution.key);
+
+      await stage.soon(rejects(execution.result(), { reason: "cancelled" }));
+    }
   });
 
   // 30, 31, 70: running tasks keep running, and keep their leases

@@ -39,8 +39,13 @@ interface Cooling {
 
 interface Latest extends Later {
   readonly generation: string;
+  /** Who came before and went on. */
+  readonly older: readonly string[];
   passed?: string;
 }
+
+/** A later one has come: drops an older one unless it runs or has passed; tells whether that one goes on. */
+export type Supersede = (generation: string, passed: boolean) => boolean;
 
 /** The gates of a docket. */
 export class Gates {
@@ -63,13 +68,13 @@ export class Gates {
     return [...this.#tasks.values()].some(({ line }) => line?.id === id);
   }
 
-  /** What a gate says to a run. `supersede` is told of the generation whose place it takes. */
+  /** What a gate says to a run. */
   look(
     gate: Gate,
     task: Task,
     now: Span,
     fate: Fate,
-    supersede: (generation: string) => void,
+    supersede: Supersede,
   ): Word {
     switch (gate.kind) {
       case "concurrency":
@@ -92,16 +97,8 @@ export class Gates {
       case "concurrency":
         task.holds.add(gate.id);
         return;
-      case "rate": {
-        const grants = this.#grants.get(gate.id)!;
-        const mine = grants.findIndex(({ member }) => member === memberOf(task));
-        const isOver = mine >= 0 && isBefore(plus(grants[mine].dueIn, gate.per), now) !== false;
-        const grant = { member: memberOf(task), due: new Moment(), dueIn: now };
-        if (mine < 0) grants.push(grant);
-        // Nobody can say whether its old place had just gone by: it has that one or a new one.
-        else if (isOver) grants[mine] = { ...grant, dueIn: either(grants[mine].dueIn, now) };
-        return;
-      }
+      case "rate":
+        return this.#takeRate(gate, task, now);
       case "cooldown": {
         const cooling = this.#coolings.get(gate.id);
         const { generation } = task;
@@ -122,35 +119,79 @@ export class Gates {
     }
   }
 
-  #lookAtRate({ id, max, per, excess }: Of<"rate">, task: Task, now: Span, fate: Fate): Word {
-    const member = memberOf(task);
-    let grants = (this.#grants.get(id) ?? [])
-      .filter(({ dueIn }) => isBefore(plus(dueIn, per), now) !== true);
+  #lookAtRate(gate: Of<"rate">, task: Task, now: Span, fate: Fate): Word {
+    const { id, max, per, excess } = gate;
+    const wentOn = fate === "passed" || fate === "line";
+    const known = (this.#grants.get(id) ?? []).filter((grant) => isIn(grant, per, now) !== false);
+    const entered = known.find(({ member }) => member === passed(task));
+    if (entered && (wentOn || isIn(entered, per, now))) return this.#keep(gate, known, "pass");
+    let grants = known.filter((grant) => grant !== entered); // or its window had just gone by, and it was refused
+    const mine = grants.find(({ member }) => member === memberOf(task));
+    const hasCome = mine && isBefore(mine.dueIn, now);
+    if (mine && hasCome === false) return this.#keep(gate, grants, mine);
+    if (mine && hasCome === undefined && fate === "later") {
+      // Nobody can say whether it was too early, or others were in its way.
+      const { dueIn } = this.#reserve(gate, task, grants, now);
+      return this.#reserveAt(gate, task, grants, either(mine.dueIn, dueIn));
+    }
+    // It counts those alone whose time has come, once its own has: only what began late can be in its way.
+    const others = grants.filter((grant) =>
+      grant !== mine && !(mine && isBefore(grant.dueIn, now) === false)
+    );
+    const sure = others.filter((grant) =>
+      isIn(grant, per, now) && !(mine && !isBefore(grant.dueIn, now))
+    );
+    if (others.length < max || sure.length < max && wentOn) {
+      const unsure = others.filter((grant) => !sure.includes(grant))
+        .sort((a, b) => a.dueIn.to - b.dueIn.to);
+      const gone = unsure.slice(0, Math.max(0, others.length - max + 1)); // they had gone by
+      return this.#keep(gate, grants.filter((grant) => !gone.includes(grant)), "pass");
+    }
+    const isForgotten = mine && isIn(mine, per, now) === undefined && fate === "dropped";
+    if (excess === "drop" && task.attempt === 1 && (!mine || isForgotten)) {
+      grants = grants.filter((grant) => grant !== mine);
+      return this.#keep(gate, grants, "drop");
+    }
+    const { dueIn } = this.#reserve(gate, task, mine ? [...others, mine] : grants, now);
+    return this.#reserveAt(gate, task, grants, dueIn);
+  }
+
+  #keep<W extends Word>({ id }: Of<"rate">, grants: Grant[], word: W): W {
     this.#grants.set(id, grants);
-    const mine = grants.find((grant) => grant.member === member);
-    if (mine) {
-      const inWindow = isBefore(plus(mine.dueIn, per), now) === false;
-      const itsTurn = isBefore(mine.dueIn, now) ?? fate !== "later";
-      if (!itsTurn) return mine;
-      if (inWindow || fate === "passed" || fate === "line") return "pass";
-      grants = grants.filter((grant) => grant !== mine); // its window had just gone by, and it was refused
-    }
-    const sure = grants.filter(({ dueIn }) => isBefore(plus(dueIn, per), now) === false);
-    const isOpen = grants.length < max ||
-      sure.length < max && (fate === "passed" || fate === "line");
-    if (isOpen) {
-      if (grants.length >= max) grants = grants.slice(grants.length - max + 1); // the oldest had gone by
-      this.#grants.set(id, grants);
-      return "pass";
-    }
-    if (excess === "drop" && task.attempt === 1) return "drop";
-    // Its place is taken, so that who comes later comes later.
-    const froms = grants.map(({ dueIn }) => dueIn.from).sort((a, b) => a - b);
-    const tos = grants.map(({ dueIn }) => dueIn.to).sort((a, b) => a - b);
-    const dueIn = plus({ from: froms.at(-max)!, to: tos.at(-max)! }, per);
-    const grant = { member, due: new Moment(), dueIn };
-    this.#grants.set(id, [...grants, grant]);
+    return word;
+  }
+
+  /** When there is room for one more behind those who have their times. */
+  #reserve(
+    { max, per }: Of<"rate">,
+    task: Task,
+    grants: readonly Grant[],
+    now: Span,
+  ): Pick<Later, "dueIn"> {
+    const others = grants.filter(({ member }) => member !== memberOf(task));
+    const froms = others.map(({ dueIn }) => dueIn.from).sort((a, b) => a - b);
+    const tos = others.map(({ dueIn }) => dueIn.to).sort((a, b) => a - b);
+    const dueIn = { from: froms.at(-max) ?? now.from - per, to: tos.at(-max) ?? now.to };
+    return { dueIn: plus(dueIn, per) };
+  }
+
+  /** Its place is taken, so that who comes later comes later. */
+  #reserveAt({ id }: Of<"rate">, task: Task, grants: readonly Grant[], dueIn: Span): Later {
+    const grant = { member: memberOf(task), due: new Moment(), dueIn };
+    this.#grants.set(id, [...grants.filter(({ member }) => member !== grant.member), grant]);
     return grant;
+  }
+
+  #takeRate({ id, per }: Of<"rate">, task: Task, now: Span): void {
+    const grants = this.#grants.get(id)!.filter(({ member }) => member !== memberOf(task));
+    this.#grants.set(id, grants);
+    const mine = grants.findIndex(({ member }) => member === passed(task));
+    const grant = { member: passed(task), due: new Moment(), dueIn: now };
+    if (mine < 0) grants.push(grant);
+    // Nobody can say whether its old place had just gone by: it has that one or a new one.
+    else if (!isIn(grants[mine], per, now)) {
+      grants[mine] = { ...grant, dueIn: either(grants[mine].dueIn, now) };
+    }
   }
 
   #lookAtCooldown({ id }: Of<"cooldown">, task: Task, now: Span, fate: Fate): Word {
@@ -168,17 +209,20 @@ export class Gates {
     { generation, attempt }: Task,
     now: Span,
     fate: Fate,
-    supersede: (generation: string) => void,
+    supersede: Supersede,
   ): Word {
     const latest = this.#latest.get(id);
     if (latest?.passed === generation) return "pass"; // it comes again: a later one may wait
     if (latest?.generation === generation) {
       return isBefore(latest.dueIn, now) ?? fate !== "later" ? "pass" : latest;
     }
-    if (attempt > 1) return "drop"; // later ones have passed meanwhile
-    if (latest && latest.passed !== latest.generation) supersede(latest.generation);
+    let older = latest?.older ?? [];
+    if (older.includes(generation)) return "drop"; // it was here before the latest
     const passed = latest?.passed;
-    const next = { generation, passed, due: new Moment(), dueIn: plus(now, quiet) };
+    if (attempt > 1) return passed ? "drop" : "pass"; // a later one has passed meanwhile
+    const goesOn = latest && supersede(latest.generation, passed === latest.generation);
+    if (goesOn) older = [latest.generation, ...older];
+    const next = { generation, older, passed, due: new Moment(), dueIn: plus(now, quiet) };
     this.#latest.set(id, next);
     return next;
   }
@@ -186,6 +230,17 @@ export class Gates {
 
 function memberOf({ generation, attempt }: Task): string {
   return `${generation}${attempt}`;
+}
+
+/** A run counts from when it began, whatever time it was given. */
+function passed(task: Task): string {
+  return `p${memberOf(task)}`;
+}
+
+/** Whether a place is still within its window; `undefined` when that cannot be known. */
+function isIn({ dueIn }: Grant, per: number, now: Span): boolean | undefined {
+  const isOver = isBefore(plus(dueIn, per), now);
+  return isOver === undefined ? undefined : !isOver;
 }
 
 /** Whether an instant has come; `undefined` when that cannot be known. */

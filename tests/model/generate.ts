@@ -193,14 +193,14 @@ const takeAll = command("step", {
   want: fc.constantFrom(2, 3, 3),
   from: fc.constant("new"),
 });
-const enterAll = fc.record({
-  gates,
-  keys: fc.shuffledSubarray([...KEYS], { minLength: 2 }),
-  again: fc.constantFrom(true, false),
-}).map(({ gates, keys, again }) => {
-  const entries = keys.map((key): Entering => ({ key, token: "current", gates, again }));
-  return { do: "enter", entries } as const;
-});
+const all = fc.shuffledSubarray([...KEYS], { minLength: 2 });
+function enterAll(again: fc.Arbitrary<boolean>): fc.Arbitrary<Command> {
+  const keys = fc.shuffledSubarray([...KEYS], { minLength: 2 });
+  return fc.record({ gates, keys, again }).map(({ gates, keys, again }) => {
+    const entries = keys.map((key): Entering => ({ key, token: "current", gates, again }));
+    return { do: "enter", entries };
+  });
+}
 
 /** All keys are queued, and meet before the same gates. */
 const crowd = fc.tuple(
@@ -209,15 +209,16 @@ const crowd = fc.tuple(
     strikes: fc.constant("any"),
   }),
   takeAll,
-  enterAll,
+  enterAll(fc.boolean()),
 );
 
-/** Those that were put off come again. */
+/** Those that were put off come again, some of them late. */
 const comeback = fc.tuple(
+  fc.oneof(fc.constant([]), fc.tuple(command("advance", {}))),
   command("promote", { limit: fc.constant(3), late: fc.constant(true) }),
   takeAll,
-  enterAll,
-);
+  enterAll(fc.constant(true)),
+).map(([advance, ...others]) => [...advance, ...others]);
 
 /** One is retried, and comes again. */
 const retry = fc.tuple(
@@ -233,7 +234,7 @@ const retry = fc.tuple(
     from: fc.constant("new"),
   }),
   takeAll,
-  enterAll,
+  enterAll(fc.boolean()),
 );
 
 /** What may become of them there. */
@@ -253,13 +254,13 @@ const afterwards = fc.oneof(
   },
   { weight: 1, arbitrary: command("enter again", {}) },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: command("cancel", {
       targets: fc.tuple(fc.record({ key, which: fc.constant("any") })),
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: command("schedule", {
       wishes: fc.tuple(fc.record({ key, mode: fc.constant("replace"), when })),
       strikes: fc.constant("any"),

@@ -566,7 +566,8 @@ export class Model {
       return "dropped";
     }
     for (const gate of gates) {
-      const word = this.#gates.look(gate, task, now, fate, (older) => this.#supersede(older));
+      const supersede = this.#supersede.bind(this);
+      const word = this.#gates.look(gate, task, now, fate, supersede);
       if (word === "pass") continue;
       if (word === "drop") {
         this.#end(key, task, "cancelled", "", "dropped");
@@ -588,12 +589,14 @@ export class Model {
     return "passed";
   }
 
-  /** A later one has come: this one is dropped, wherever it waits, unless it runs. */
-  #supersede(older: string): void {
+  /** A later one has come: this one is dropped, wherever it waits, unless it runs or has passed. */
+  #supersede(older: string, passed: boolean): boolean {
     for (const [key, task] of [...this.#tasks]) {
-      if (task.generation !== older || task.run) continue;
+      if (task.generation !== older) continue;
+      if (passed || task.run) return true;
       this.#end(key, task, "cancelled", "", "dropped");
     }
+    return false;
   }
 
   /** Whatever it holds it holds no longer; the next in line come in. */

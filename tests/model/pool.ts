@@ -14,7 +14,7 @@ const ODD = "1|🦊\n|2";
 export const POOL = {
   one: { kind: "concurrency", id: ODD, max: 1 },
   two: { kind: "concurrency", id: "b", max: 2 },
-  "short rate": { kind: "rate", id: ODD, max: 1, per: SOON, excess: "wait" },
+  "short rate": { kind: "rate", id: ODD, max: 1, per: SPELL, excess: "wait" },
   "long rate": { kind: "rate", id: "b", max: 2, per: LONG, excess: "wait" },
   "strict rate": { kind: "rate", id: "c", max: 1, per: SPELL, excess: "drop" },
   "long strict rate": { kind: "rate", id: "d", max: 2, per: LONG, excess: "drop" },

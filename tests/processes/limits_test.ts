@@ -38,6 +38,10 @@ processTest(
 
     const workers: Child[] = Array.from({ length: WORKERS }, launch);
     await scene.happened("started");
+    // From then on all are in line, and it is known who comes when.
+    while ((await scene.docket.snapshot()).counts.queued > 0) await pause(5);
+    await scene.all("started");
+    const arrived = scene.happenings.length;
     for (let blow = 0; blow < BLOWS; blow++) {
       await pause(PAUSE / 2 + Math.random() * PAUSE);
       const victim = await scene.until("somebody works", (all) => pick(workers, all));
@@ -55,6 +59,9 @@ processTest(
     const happenings = [...await scene.all("started"), ...await scene.all("ended")];
     ok(happenings.length >= 2 * TASKS);
     deepEqual(exceeded(scene.happenings), []);
+    const inLine = scene.happenings.slice(arrived);
+    ok(select(inLine, "started").length > TASKS / 4);
+    deepEqual(overtaken(inLine), []);
     const settled = await scene.all("settled", { kind: "completed", committed: true });
     equal(new Set(settled.map(({ key }) => key)).size, settled.length, "completed twice");
     equal((await scene.docket.snapshot()).counts.waiting, 0);
@@ -83,6 +90,23 @@ function exceeded(happenings: readonly Happening[]): string[] {
     } else if (what === "ended" && owner.get(key) === pid) {
       runs.delete(key);
     }
+  }
+  return wrong;
+}
+
+/**
+ * Tasks of customers with a limit of one that began before another that was queued earlier. What was claimed again is where
+ * its dead worker left it.
+ */
+function overtaken(happenings: readonly Happening[]): string[] {
+  const last = new Map<string, number>();
+  const wrong: string[] = [];
+  for (const { key = "", deliveries } of select(happenings, "started")) {
+    const [customer, task] = key.split(":").map(Number);
+    if (deliveries !== 1 || limitOf(customer) > 1) continue;
+    const before = last.get(`${customer}`) ?? -1;
+    if (task < before) wrong.push(`${customer}: ${task} after ${before}`);
+    last.set(`${customer}`, task);
   }
   return wrong;
 }

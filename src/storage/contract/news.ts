@@ -13,7 +13,9 @@ export type Notice =
   /** A task is due sooner than anything before, in so many milliseconds. */
   | { readonly kind: "due"; readonly in: Millis }
   /** A running task is to be cancelled. */
-  | { readonly kind: "cancel"; readonly key: string; readonly generation: string };
+  | { readonly kind: "cancel"; readonly key: string; readonly generation: string }
+  /** For a while nothing was heard: whoever listens looks for itself. */
+  | { readonly kind: "gap" };
 
 /** What those who watch hear. A hint too. */
 export type Change =

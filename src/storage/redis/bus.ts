@@ -29,8 +29,8 @@ const PULSE: Millis = 5_000;
 
 type Listener = (message: Buffer) => void;
 
-/** The notice of a task that is due at once. */
-const LOOK = Buffer.from("D0");
+/** What no script sends: something may have been missed. */
+const GAP = Buffer.from("G");
 
 /** What {@linkcode Bus} needs. */
 export interface BusSettings {
@@ -158,9 +158,9 @@ export class Bus {
       if (this.#subscribed.has(channel)) continue;
       await this.#timed(redis, redis.subscribe(channel));
       this.#subscribed.add(channel);
-      // What came due sooner while nobody could hear of it was missed: each scheduler looks for itself.
+      // What came due sooner, or was cancelled, while nobody could hear of it was missed.
       if (this.#deaf.delete(channel) && channel === wake) {
-        for (const listener of this.#listeners.get(wake) ?? []) listener(LOOK);
+        for (const listener of this.#listeners.get(wake) ?? []) listener(GAP);
       }
       this.#announce();
     }
@@ -229,6 +229,7 @@ function tell<T>(listener: (told: T) => void, told: T): void {
 /** `D` and milliseconds; `K`, a generation and its key. Other letters are of a later version. */
 function readNotice(message: Buffer): Notice | undefined {
   const text = message.toString();
+  if (text === "G") return { kind: "gap" };
   if (text[0] === "D") return { kind: "due", in: Number(text.slice(1)) };
   if (text[0] === "K") {
     return { kind: "cancel", generation: text.slice(1, 23), key: text.slice(23) };

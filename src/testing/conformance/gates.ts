@@ -278,10 +278,11 @@ export function gateTests(test: Test): void {
     await scene.advance(80);
     await scene.storage.promote(10);
     const [again] = await worker.claim();
-
-    equal(await enter(scene, again, gate), "passed");
     const late = await scene.running("late");
-    equal(await enter(scene, late.claim, gate), "parked");
+
+    const passages = await scene.storage.enter([entry(again, gate), entry(late.claim, gate)]);
+
+    deepEqual(passages, ["passed", "parked"]);
   });
 
   test("Storage.enter() drops the excess of a rate, where it is to", async (scene) => {
@@ -412,6 +413,54 @@ export function gateTests(test: Test): void {
     await leave(worker, again, ONE); // and nothing is left behind (invariant 80)
   });
 
+  test("Storage.enter() lets a debounce's last pass, also where an older one was about to enter", async (scene) => {
+    const { worker, claims: [older] } = await claimed(scene, ["older"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    equal(await enter(scene, older, gate), "parked");
+    const newer = await scene.add("newer"); // queued before the older one is due
+    await scene.advance(50);
+    await scene.storage.promote(10);
+    const claims = await worker.claim();
+    deepEqual(keysOf(claims), ["newer", "older"]);
+
+    const passages = await scene.storage.enter(claims.map((claim) => entry(claim, gate)));
+
+    deepEqual(passages, ["parked", "dropped"]); // invariant 62
+    like(await scene.ended("older"), { state: "cancelled", reason: "dropped" });
+    like(await scene.live("newer"), { generation: newer.generation, state: "scheduled" });
+  });
+
+  test("Storage.enter() drops who was given back when a later one has passed a debounce since", async (scene) => {
+    const { worker, claims: [a] } = await claimed(scene, ["a"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    equal(await enter(scene, a, gate), "parked");
+    const [run] = await due(scene, worker);
+    equal(await enter(scene, run, gate), "passed");
+    const b = await scene.running("b");
+    equal(await enter(scene, b.claim, gate), "parked");
+    await worker.settle(run, { kind: "released", due: undefined });
+    const [again] = await worker.claim();
+    equal(await enter(scene, again, gate), "passed"); // the later one only waits
+    const [later] = await due(scene, b.worker);
+    equal(await enter(scene, later, gate), "passed");
+    await worker.settle(again, { kind: "released", due: undefined });
+    const [late] = await worker.claim();
+
+    equal(await enter(scene, late, gate), "dropped"); // older arguments after newer ones
+  });
+
+  test("Storage.enter() has retries pass a debounce that has been forgotten", async (scene) => {
+    const { worker, claims } = await claimed(scene, ["a", "another"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    for (const claim of claims) await worker.settle(claim, { kind: "retried", due: undefined });
+
+    for (const retried of await worker.claim()) {
+      equal(await enter(scene, retried, gate), "passed"); // nobody came later
+    }
+    const b = await scene.running("b");
+    equal(await enter(scene, b.claim, gate), "parked");
+  });
+
   test("Storage.enter() shares gates by kind and id alone", async (scene) => {
     const { claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
 
@@ -430,6 +479,13 @@ async function claimed(
   const claims = await worker.claim(keys.length);
   deepEqual(keysOf(claims), keys);
   return { worker, claims };
+}
+
+/** What is due after a while, claimed. */
+async function due(scene: Scene, worker: Worker): Promise<readonly Claim[]> {
+  await scene.advance(50);
+  await scene.storage.promote(10);
+  return await worker.claim();
 }
 
 function entry({ key, token }: Claim, ...gates: readonly Gate[]) {
