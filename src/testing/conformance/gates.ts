@@ -285,6 +285,27 @@ export function gateTests(test: Test): void {
     deepEqual(passages, ["passed", "parked"]);
   });
 
+  test("Storage.enter() has a run before a rate count from when it begins, however late", async (scene) => {
+    const per = 300;
+    const gate: Gate = { kind: "rate", id: "r", max: 1, per, excess: "wait" };
+    const { worker, claims: [first, b, c] } = await claimed(scene, ["first", "b", "c"]);
+    for (const claim of [first, b, c]) await enter(scene, claim, gate);
+    await scene.advance(per * 1.7);
+    await scene.storage.promote(10);
+    const [late, soon] = await worker.claim(); // two, where this took very long
+    const { from } = await within(
+      scene,
+      async () => equal(await enter(scene, late, gate), "passed"),
+    );
+    await scene.advance(per * 0.5);
+    await scene.storage.promote(10);
+    const third = soon ?? (await worker.claim())[0];
+
+    const passage = await within(scene, async () => await enter(scene, third, gate));
+
+    if (passage.to - from < per) equal(passage.value, "parked"); // its time has come, but not since the late one's
+  });
+
   test("Storage.enter() drops the excess of a rate, where it is to", async (scene) => {
     const { claims } = await claimed(scene, ["a", "b"]);
     const gate: Gate = { kind: "rate", id: "r", max: 1, per: LONG, excess: "drop" };
@@ -486,6 +507,13 @@ async function due(scene: Scene, worker: Worker): Promise<readonly Claim[]> {
   await scene.advance(50);
   await scene.storage.promote(10);
   return await worker.claim();
+}
+
+/** What comes of something, and the storage's instants before and after it. */
+async function within<T>({ storage }: Scene, act: () => Promise<T>) {
+  const from = await storage.now();
+  const value = await act();
+  return { from, value, to: await storage.now() };
 }
 
 function entry({ key, token }: Claim, ...gates: readonly Gate[]) {
