@@ -193,7 +193,6 @@ const takeAll = command("step", {
   want: fc.constantFrom(2, 3, 3),
   from: fc.constant("new"),
 });
-const all = fc.shuffledSubarray([...KEYS], { minLength: 2 });
 function enterAll(again: fc.Arbitrary<boolean>): fc.Arbitrary<Command> {
   const keys = fc.shuffledSubarray([...KEYS], { minLength: 2 });
   return fc.record({ gates, keys, again }).map(({ gates, keys, again }) => {
