@@ -19,6 +19,8 @@ export interface Message {
   readonly ttl?: Millis;
   /** The instant that the run stands for, whenever its attempts are due. */
   readonly planned?: Millis;
+  /** Who scheduled it, as W3C Trace Context writes it. */
+  readonly trace?: string;
 }
 
 /** The stored form: JSON with the arguments as plain JSON where that carries them. */
@@ -33,10 +35,19 @@ export function encodeMessage(
   return `{"task":${JSON.stringify(task)},"args":${plain ? args : JSON.stringify(args)}${tail}`;
 }
 
-/** A stored message for a run that stands for another instant. What is last in it is no argument. */
-export function planMessage(body: string, planned: Millis): string {
-  return body.replace(/(,"planned":\d+)?\}$/, `,"planned":${planned}}`);
+/** A stored message with other notes behind its arguments. What is last in it is never one of those. */
+export function annotateMessage(
+  body: string,
+  { planned, trace }: Pick<Message, "planned" | "trace">,
+): string {
+  return body.replace(NOTES, (_notes, plannedBefore = "", traceBefore = "") => {
+    const when = planned === undefined ? plannedBefore : `,"planned":${planned}`;
+    const by = trace === undefined ? traceBefore : `,"trace":${JSON.stringify(trace)}`;
+    return `${when}${by}}`;
+  });
 }
+
+const NOTES = /(,"planned":\d+)?(,"trace":"[^"]*")?\}$/;
 
 /**
  * Reads a stored message; the arguments stay encoded.
@@ -57,6 +68,7 @@ export function decodeMessage(body: string): Message {
     // A time that is none would spoil the step that carries it, and with it what other tasks have to settle.
     if (!isTime(message.ttl)) delete message.ttl;
     if (!isTime(message.planned)) delete message.planned;
+    if (message.trace !== undefined && typeof message.trace !== "string") delete message.trace;
     return message as Message;
   }
   throw new ProtocolError("Cannot read a stored message: it has no task or no arguments");

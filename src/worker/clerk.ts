@@ -9,7 +9,7 @@ import type { Millis } from "../base/clock.ts";
 import { messageOf, UnknownTaskError } from "../base/errors.ts";
 import { encodeFailure } from "../base/failure.ts";
 import { randomId } from "../base/ids.ts";
-import { encodeEnding, type Message, planMessage } from "../base/message.ts";
+import { annotateMessage, encodeEnding, type Message } from "../base/message.ts";
 import type { RunEnd, Succession } from "../dependencies/dependency.ts";
 import type { Resources } from "../dependencies/resolve.ts";
 import type { Internals } from "../docket/internals.ts";
@@ -150,7 +150,8 @@ export class Clerk {
     let body = claim.body;
     try {
       if (chain.args) {
-        body = this.#internals.producer.encode(definition.name, chain.args, message?.ttl);
+        const encoded = this.#internals.producer.encode(definition.name, chain.args, message?.ttl);
+        body = annotateMessage(encoded, { trace: message?.trace }); // who began the chain (invariant 83)
       }
     } catch (error) {
       // What it gave its successor cannot be carried: that is its own failure, unless it has failed already. The chain
@@ -161,7 +162,7 @@ export class Clerk {
       }
     }
     const { due, planned } = chain;
-    if (planned && due && "at" in due) body = planMessage(body, due.at);
+    if (planned && due && "at" in due) body = annotateMessage(body, { planned: due.at });
     return { kind: "succeeded", ...ended, ttl, generation: randomId(), due, body };
   }
 

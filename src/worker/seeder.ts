@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
-import { planMessage } from "../base/message.ts";
+import { annotateMessage } from "../base/message.ts";
 import type { Beginning } from "../dependencies/dependency.ts";
 import type { Internals } from "../docket/internals.ts";
 import type { Definition } from "../docket/task.ts";
@@ -100,7 +100,7 @@ export class Seeder {
     const body = this.#internals.producer.encode(name, []);
     const first = typeof due === "function" ? due(now) : due;
     const plans = planned && first && "at" in first;
-    return { due: first, body: plans ? planMessage(body, first.at) : body };
+    return { due: first, body: plans ? annotateMessage(body, { planned: first.at }) : body };
   }
 
   #isOpen({ name, seed }: Definition): boolean {

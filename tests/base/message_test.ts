@@ -5,12 +5,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type Codec, defaultCodec } from "../../src/base/codec.ts";
 import {
+  annotateMessage,
   decodeArgs,
   decodeEnding,
   decodeMessage,
   encodeEnding,
   encodeMessage,
-  planMessage,
 } from "../../src/base/message.ts";
 
 const reversing: Codec = {
@@ -35,18 +35,26 @@ for (const [name, codec] of Object.entries({ "the default codec": defaultCodec, 
     );
   });
 
-  test(`planMessage() changes nothing but the instant, with ${name}`, () => {
-    const text = encodeMessage("a", codec.encode([`,"planned":5}`, { planned: 5 }]), codec, 7);
-    const planned = planMessage(text, 1_000);
+  test(`annotateMessage() changes nothing but the notes, with ${name}`, () => {
+    const args = [`,"planned":5,"trace":"00"}`, { planned: 5, trace: "00" }];
+    const text = encodeMessage("a", codec.encode(args), codec, 7);
+    const planned = annotateMessage(text, { planned: 1_000 });
+    const both = annotateMessage(planned, { trace: "00-1-2-01" });
 
     deepEqual(decodeMessage(planned), { ...decodeMessage(text), planned: 1_000 });
-    equal(planMessage(planned, 5), planMessage(text, 5));
+    deepEqual(decodeMessage(both), {
+      ...decodeMessage(text),
+      planned: 1_000,
+      trace: "00-1-2-01",
+    });
+    equal(annotateMessage(both, {}), both);
+    equal(annotateMessage(annotateMessage(both, { planned: 5 }), { planned: 1_000 }), both);
   });
 }
 
 test("decodeMessage() does without times that are none", () => {
   for (const time of [-1, 0.5, "1", null, 1e300]) {
-    const text = JSON.stringify({ task: "a", args: [], ttl: time, planned: time });
+    const text = JSON.stringify({ task: "a", args: [], ttl: time, planned: time, trace: 5 });
     deepEqual(decodeMessage(text), { task: "a", args: [] });
   }
 });
