@@ -50,9 +50,9 @@ export class Meters {
     this.#provider = undefined;
   }
 
-  /** Counts one more. */
-  count(counter: Counter, labels: Labels): void {
-    this.tallies.of(labels).counters[counter]++;
+  /** Counts one more, or several. */
+  count(counter: Counter, labels: Labels, times = 1): void {
+    this.tallies.of(labels).counters[counter] += times;
   }
 
   /** Tells how much there is now, or that nobody knows any more. */
