@@ -86,9 +86,15 @@ function bind(meter: Meter, tallies: Tallies): Bound {
     [name, meter.createObservableCounter(name, { description })] as const
   );
   const levels = [
-    ...entries(LEVELS).map(([name, description]) =>
-      [name, meter.createObservableUpDownCounter(name, { description })] as const
-    ),
+    ...entries(LEVELS).map(([name, description]) => {
+      // What runs adds up over workers; of the rest each of them tells the same.
+      const isSum = name === "docket_tasks_running";
+      const options = { description };
+      const instrument = isSum
+        ? meter.createObservableUpDownCounter(name, options)
+        : meter.createObservableGauge(name, options);
+      return [name, instrument] as const;
+    }),
     ...entries(AGES).map(([name, description]) =>
       [name, meter.createObservableGauge(name, { description, unit: "s" })] as const
     ),
