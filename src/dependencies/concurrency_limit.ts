@@ -4,7 +4,7 @@
  * @module
  */
 
-import { wholeNumber } from "../base/options.ts";
+import { type OptionNames, refuseUnknownOptions, wholeNumber } from "../base/options.ts";
 import type { Gate } from "../storage/contract.ts";
 import { type GateOptions, GatePolicy } from "./gate.ts";
 
@@ -14,6 +14,12 @@ export interface ConcurrencyLimitOptions<Args extends readonly unknown[]>
   /** How many may run at once. */
   readonly max: number;
 }
+
+const OPTIONS: OptionNames<ConcurrencyLimitOptions<readonly unknown[]>> = {
+  max: true,
+  by: true,
+  scope: true,
+};
 
 /**
  * At most `max` runs at once over all workers: of the task, or for each value of an argument. The rest wait, without a
@@ -56,6 +62,7 @@ export class ConcurrencyLimit<Args extends readonly unknown[] = readonly unknown
    */
   constructor(options: ConcurrencyLimitOptions<Args>) {
     super(options);
+    refuseUnknownOptions("a ConcurrencyLimit", options, OPTIONS);
     this.max = wholeNumber("max", options.max);
   }
 

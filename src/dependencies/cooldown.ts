@@ -6,6 +6,7 @@
 
 import type { Millis } from "../base/clock.ts";
 import type { DurationLike } from "../base/duration.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Gate } from "../storage/contract.ts";
 import { type GateOptions, GatePolicy } from "./gate.ts";
 import { spanOf } from "./rate_limit.ts";
@@ -15,6 +16,12 @@ export interface CooldownOptions<Args extends readonly unknown[]> extends GateOp
   /** How long the rest are dropped once one has begun. */
   readonly period: DurationLike;
 }
+
+const OPTIONS: OptionNames<CooldownOptions<readonly unknown[]>> = {
+  period: true,
+  by: true,
+  scope: true,
+};
 
 /**
  * The first run begins at once; what else comes within `period` after that ends `cancelled` with the reason `"dropped"`.
@@ -53,6 +60,7 @@ export class Cooldown<Args extends readonly unknown[] = readonly unknown[]>
    */
   constructor(options: CooldownOptions<Args>) {
     super(options);
+    refuseUnknownOptions("a Cooldown", options, OPTIONS);
     this.#period = spanOf("period", options.period);
   }
 

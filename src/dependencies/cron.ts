@@ -7,6 +7,7 @@
 import { Cron as Pattern } from "croner";
 import type { Millis } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import {
   type Beginning,
   Dependency,
@@ -45,6 +46,8 @@ export interface CronState {
   /** Ends the chain with this run. A replacement that somebody scheduled meanwhile is not touched (invariant 48). */
   cancel(): void;
 }
+
+const OPTIONS: OptionNames<CronOptions> = { timeZone: true, automatic: true, onExhausted: true };
 
 /**
  * Makes a task follow the wall clock: it runs at every instant that an expression names, once for each, over any number of
@@ -101,11 +104,10 @@ export class Cron extends Dependency<CronState> {
    * @throws {RangeError} When the expression cannot be read, or names no instant, or there is no such time zone.
    * @throws {TypeError} For an option of another kind.
    */
-  constructor(
-    expression: string,
-    { timeZone = "UTC", automatic = true, onExhausted = "continue" }: CronOptions = {},
-  ) {
+  constructor(expression: string, options: CronOptions = {}) {
     super();
+    refuseUnknownOptions("a Cron", options, OPTIONS);
+    const { timeZone = "UTC", automatic = true, onExhausted = "continue" } = options;
     if (typeof automatic !== "boolean") {
       throw new TypeError(`Cannot use ${String(automatic)} for "automatic": give true or false`);
     }

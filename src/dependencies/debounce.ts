@@ -6,6 +6,7 @@
 
 import type { Millis } from "../base/clock.ts";
 import type { DurationLike } from "../base/duration.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Gate } from "../storage/contract.ts";
 import { type GateOptions, GatePolicy } from "./gate.ts";
 import { spanOf } from "./rate_limit.ts";
@@ -15,6 +16,12 @@ export interface DebounceOptions<Args extends readonly unknown[]> extends GateOp
   /** How long no other may have come. */
   readonly quiet: DurationLike;
 }
+
+const OPTIONS: OptionNames<DebounceOptions<readonly unknown[]>> = {
+  quiet: true,
+  by: true,
+  scope: true,
+};
 
 /**
  * Of those that come close together only the last runs, with its arguments, once no other has come for `quiet`; those
@@ -55,6 +62,7 @@ export class Debounce<Args extends readonly unknown[] = readonly unknown[]>
    */
   constructor(options: DebounceOptions<Args>) {
     super(options);
+    refuseUnknownOptions("a Debounce", options, OPTIONS);
     this.#quiet = spanOf("quiet", options.quiet);
   }
 

@@ -36,15 +36,17 @@ export abstract class GatePolicy<Args extends readonly unknown[]> extends Depend
   /**
    * Checks what all of them take.
    *
-   * @throws {TypeError} When `by` is no function, or `scope` no name.
+   * @throws {TypeError} When `by` is no function, or `scope` no name of at most 512 characters.
    */
   constructor({ by, scope }: GateOptions<Args>) {
     super();
     if (by !== undefined && typeof by !== "function") {
       throw new TypeError('Cannot use this for "by": it must be a function of the arguments');
     }
-    if (scope !== undefined && (typeof scope !== "string" || scope === "")) {
-      throw new TypeError('Cannot use this for "scope": it must be a name');
+    if (scope !== undefined && !isName(scope)) {
+      throw new TypeError(
+        `Cannot use this for "scope": it must be a name of at most ${LONGEST_ID} characters`,
+      );
     }
     this.#by = by;
     this.#scope = scope;
@@ -77,4 +79,8 @@ export abstract class GatePolicy<Args extends readonly unknown[]> extends Depend
         : 'Cannot tell gates apart: what "by" gave cannot be compared',
     );
   }
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && value.length <= LONGEST_ID;
 }

@@ -6,6 +6,7 @@
 
 import type { Millis } from "../base/clock.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Due } from "../storage/contract.ts";
 import {
   type Beginning,
@@ -58,6 +59,8 @@ export interface PerpetualState<Args extends readonly unknown[] = readonly unkno
 /** A run that never reached its body comes again after this at the soonest: nothing in it could slow it down. */
 const SLOWEST_SKIP: Millis = 1_000;
 
+const OPTIONS: OptionNames<PerpetualOptions> = { every: true, automatic: true, onExhausted: true };
+
 /**
  * Makes a task perpetual: whenever a run ends, well or badly, the next one is scheduled in the same step, under the same
  * key and with the same arguments. Retries come first. The chain ends when it is cancelled.
@@ -104,8 +107,10 @@ export class Perpetual<Args extends readonly unknown[] = readonly unknown[]>
    * @throws {RangeError} When `every` is not valid.
    * @throws {TypeError} For another kind of option.
    */
-  constructor({ every = 0, automatic = false, onExhausted = "continue" }: PerpetualOptions = {}) {
+  constructor(options: PerpetualOptions = {}) {
     super();
+    refuseUnknownOptions("a Perpetual", options, OPTIONS);
+    const { every = 0, automatic = false, onExhausted = "continue" } = options;
     if (typeof automatic !== "boolean") {
       throw new TypeError(`Cannot use ${String(automatic)} for "automatic": give true or false`);
     }

@@ -6,7 +6,7 @@
 
 import type { Millis } from "../base/clock.ts";
 import { type DurationLike, toMillis } from "../base/duration.ts";
-import { wholeNumber } from "../base/options.ts";
+import { type OptionNames, refuseUnknownOptions, wholeNumber } from "../base/options.ts";
 import type { Gate } from "../storage/contract.ts";
 import { type GateOptions, GatePolicy } from "./gate.ts";
 
@@ -24,6 +24,14 @@ export interface RateLimitOptions<Args extends readonly unknown[]> extends GateO
    */
   readonly excess?: "wait" | "drop";
 }
+
+const OPTIONS: OptionNames<RateLimitOptions<readonly unknown[]>> = {
+  max: true,
+  per: true,
+  excess: true,
+  by: true,
+  scope: true,
+};
 
 /**
  * At most `max` runs begin within any span of `per`, over all workers, by the storage's clock: of the task, or for each
@@ -67,6 +75,7 @@ export class RateLimit<Args extends readonly unknown[] = readonly unknown[]>
    */
   constructor(options: RateLimitOptions<Args>) {
     super(options);
+    refuseUnknownOptions("a RateLimit", options, OPTIONS);
     const { excess = "wait" } = options;
     if (excess !== "wait" && excess !== "drop") {
       throw new TypeError(`Cannot use ${String(excess)} for "excess": give "wait" or "drop"`);

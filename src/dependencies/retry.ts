@@ -7,6 +7,7 @@
 import type { Millis } from "../base/clock.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
 import { NonRetryableError } from "../base/errors.ts";
+import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import type { Due } from "../storage/contract.ts";
 import { type Decision, Dependency, type Failure, type Scope } from "./dependency.ts";
 
@@ -82,6 +83,17 @@ export interface RetryState {
   at(when: InstantLike): RetryRequest;
 }
 
+const OPTIONS: OptionNames<RetryOptions> = { attempts: true, delay: true, retryIf: true };
+
+const EXPONENTIAL_OPTIONS: OptionNames<ExponentialRetryOptions> = {
+  attempts: true,
+  retryIf: true,
+  minimumDelay: true,
+  maximumDelay: true,
+  factor: true,
+  jitter: true,
+};
+
 /**
  * Runs a task that threw again, after a fixed delay. `attempts: n` gives n runs and n − 1 delays.
  *
@@ -108,9 +120,12 @@ export class Retry extends Dependency<RetryState> {
    * Checks the options where the task is declared, not where it fails.
    *
    * @throws {RangeError} When `attempts` is not a whole number from 1, or the delay is not valid.
+   * @throws {TypeError} When `retryIf` is no function, or an option has a name that is not known.
    */
-  constructor({ attempts = 1, delay = 0, retryIf = () => true }: RetryOptions = {}) {
+  constructor(options: RetryOptions = {}) {
     super();
+    refuseUnknownOptions("a Retry", options, OPTIONS);
+    const { attempts = 1, delay = 0, retryIf = () => true } = options;
     if (attempts !== Infinity && !(Number.isSafeInteger(attempts) && attempts >= 1)) {
       throw new RangeError(
         `Cannot use ${attempts} for "attempts": it must be a whole number from 1`,
@@ -183,9 +198,11 @@ export class ExponentialRetry extends Retry {
    * Checks the options where the task is declared, not where it fails.
    *
    * @throws {RangeError} When an option is out of range.
+   * @throws {TypeError} When `retryIf` is no function, or an option has a name that is not known.
    */
   constructor(options: ExponentialRetryOptions = {}) {
     super({ attempts: options.attempts, retryIf: options.retryIf });
+    refuseUnknownOptions("an ExponentialRetry", options, EXPONENTIAL_OPTIONS);
     const { minimumDelay = 1_000, maximumDelay = 64_000, factor = 2, jitter = 0 } = options;
     this.#minimum = toMillis("minimumDelay", minimumDelay);
     this.#maximum = toMillis("maximumDelay", maximumDelay);

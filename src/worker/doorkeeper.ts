@@ -9,6 +9,7 @@ import { type Clock, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { GroupCommit } from "../base/group_commit.ts";
 import { Backoff } from "../base/loop.ts";
+import { wholeNumber } from "../base/options.ts";
 import type { Definition } from "../docket/task.ts";
 import type { Entry, Gate, Held, Passage, Storage } from "../storage/contract.ts";
 import type { Millis } from "../base/clock.ts";
@@ -54,7 +55,7 @@ export class Doorkeeper {
    * Whether a run may begin. What it holds from now on is settled with it. While the storage is away it is asked again, for
    * as long as the run is this worker's.
    *
-   * @throws What a gate throws that cannot tell which it is.
+   * @throws What a gate throws that cannot tell which it is, and for one that the storage could not work with.
    */
   async admit(
     run: Run,
@@ -62,9 +63,8 @@ export class Doorkeeper {
     args: readonly unknown[],
     ttl: Millis,
   ): Promise<boolean> {
-    const gates = policies.map((policy) => policy.gate!(name, args))
-      .sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
-    run.leaves = gates.filter((gate) => gate.kind === "concurrency") as Held[];
+    const gates = gatesOf(policies, name, args);
+    run.leaves = placesAmong(gates);
     const { key, token } = run.claim;
     const { clock, reconnectionDelay } = this.#options;
     const backoff = new Backoff(20, reconnectionDelay);
@@ -80,5 +80,56 @@ export class Doorkeeper {
       }
     }
     return true; // why its signal aborted is what it ends with
+  }
+
+  /** It ends before its gates. A place may be kept for it all the same, and is the next one's then (invariant 59). */
+  turnAway(run: Run, { name, gates }: Definition, args: readonly unknown[]): void {
+    if (gates.length === 0) return;
+    try {
+      run.leaves = placesAmong(gatesOf(gates, name, args));
+    } catch {
+      // Then none was kept: it never came as far as its gates.
+    }
+  }
+}
+
+function gatesOf(policies: Definition["gates"], task: string, args: readonly unknown[]): Gate[] {
+  return policies.map((policy) => validated(policy.gate!(task, args)))
+    .sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
+}
+
+function placesAmong(gates: readonly Gate[]): readonly Held[] {
+  return gates.filter((gate) => gate.kind === "concurrency");
+}
+
+/**
+ * A user's own policy may say anything (invariant 36): what the storage cannot work with would spoil the call that carries
+ * it, and hold up all the runs that travel with it.
+ *
+ * @throws {TypeError} or {RangeError} When it is no gate.
+ */
+function validated(gate: Gate): Gate {
+  const { kind, id } = gate;
+  if (!Object.hasOwn(ORDER, kind)) {
+    throw new TypeError(`Cannot enter a gate of kind ${String(kind)}`);
+  }
+  if (typeof id !== "string") throw new TypeError("Cannot enter a gate whose id is no string");
+  switch (kind) {
+    case "concurrency":
+      return { kind, id, max: wholeNumber("max", gate.max) };
+    case "rate": {
+      const excess = gate.excess === "drop" ? "drop" : "wait";
+      return {
+        kind,
+        id,
+        max: wholeNumber("max", gate.max),
+        per: wholeNumber("per", gate.per),
+        excess,
+      };
+    }
+    case "cooldown":
+      return { kind, id, period: wholeNumber("period", gate.period) };
+    case "debounce":
+      return { kind, id, quiet: wholeNumber("quiet", gate.quiet) };
   }
 }

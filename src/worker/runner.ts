@@ -150,8 +150,16 @@ export class Runner {
       this.#tell(what, error);
       return this.#clerk.illegible(what, error); // another attempt could not read them either (39)
     }
-    if (this.#isStruck(what)) return this.#clerk.struck(what);
-    if (definition.gates.length > 0 && !await this.#admit(what)) return undefined;
+    if (this.#isStruck(what)) {
+      this.#options.doorkeeper.turnAway(run, definition, what.args);
+      return this.#clerk.struck(what);
+    }
+    try {
+      if (definition.gates.length > 0 && !await this.#admit(what)) return undefined;
+    } catch (error) {
+      this.#tell(what, error);
+      return this.#clerk.failed(what, error); // its gate cannot be told: the run ends, its chain goes on (invariant 47)
+    }
     return definition.bare ? await this.#runBare(what) : await this.#runWithin(what);
   }
 

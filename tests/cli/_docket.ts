@@ -16,6 +16,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Docket } from "../../mod.ts";
 import { RedisStage } from "../_harness.ts";
+import { exitCodeIn, inTerminal, quote } from "./_terminal.ts";
 
 /** The program. */
 export const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
@@ -231,11 +232,9 @@ export class Scene {
   /** Starts `docket` in a terminal: 80 columns and 24 lines, unless `stty` says otherwise before. */
   terminal(args: readonly string[], { env, stty }: Setup & { readonly stty?: string } = {}): Live {
     const docket = [Deno.execPath(), "run", "-A", CLI, ...args].map(quote).join(" ");
-    const command = stty ? `stty ${stty}; exec ${docket}` : `exec ${docket}`;
-    return this.#spawn(["script", "-qec", command, "/dev/null"], {
-      TERM: "xterm-256color",
-      ...env,
-    });
+    const line = stty ? `stty ${stty}; ${docket}` : docket;
+    const codeFile = `${this.directory}/code-${this.#children.length}`;
+    return this.#spawn(inTerminal(line, codeFile), { TERM: "xterm-256color", ...env }, codeFile);
   }
 
   /** Runs `docket` in a terminal to its end, and gives all it showed. */
@@ -295,9 +294,9 @@ export class Scene {
     return { DOCKET_URL: this.stage.url, DOCKET_NAME: this.name };
   }
 
-  #spawn(command: readonly string[], env: Setup["env"] = {}): Live {
+  #spawn(command: readonly string[], env: Setup["env"] = {}, codeFile?: string): Live {
     const setup = { cwd: this.directory, env: { ...this.#env, ...env } };
-    const child = new Live(command, setup);
+    const child = new Live(command, setup, codeFile);
     this.#children.push(child);
     return child;
   }
@@ -312,11 +311,12 @@ export class Live {
   #output = "";
   #ended = false;
 
-  constructor([program, ...args]: readonly string[], setup: Setup) {
+  /** Its exit code is what a file says, if one is given. */
+  constructor([program, ...args]: readonly string[], setup: Setup, codeFile?: string) {
     this.#process = new Deno.Command(program, { args, ...start(setup), stdin: "piped" }).spawn();
     this.#input = this.#process.stdin.getWriter();
     this.#input.closed.catch(() => {}); // it has ended
-    this.#exit = this.#watch();
+    this.#exit = this.#watch(codeFile);
   }
 
   /** What it has said so far, on both of its outputs. */
@@ -364,14 +364,15 @@ export class Live {
     });
   }
 
-  async #watch(): Promise<number> {
+  async #watch(codeFile?: string): Promise<number> {
     const { stdout, stderr, status } = this.#process;
     await Promise.all([this.#read(stdout), this.#read(stderr)]);
     const { code } = await status;
+    const own = codeFile === undefined ? code : await exitCodeIn(codeFile);
     this.#ended = true;
     for (const read of [...this.#readers]) read();
     await this.#input.close().catch(() => {}); // broken already
-    return code;
+    return own;
   }
 
   async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
@@ -395,10 +396,6 @@ function start({ env = {}, cwd = Deno.env.get("TMPDIR") ?? "/tmp" }: Setup): Den
     stdout: "piped",
     stderr: "piped",
   };
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Waits for a promise, but not for ever. */

@@ -13,6 +13,7 @@ import { Docket, type Execution } from "../../mod.ts";
 import { randomId } from "../../src/base/ids.ts";
 import { internalsOf } from "../../src/docket/internals.ts";
 import { assertNoLeaks } from "../_leaks.ts";
+import { exitCodeIn, inTerminal, quote } from "./_terminal.ts";
 
 const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 
@@ -147,7 +148,7 @@ workerTest("Ctrl-C in a terminal drains, and once more ends with 130", async (sc
     if (twice) await terminal.type("\x03");
     else await scene.open();
 
-    equal((await terminal.child.status).code, twice ? 130 : 0);
+    equal(await terminal.ends(), twice ? 130 : 0);
     await scene.close();
   }
   await scene.open();
@@ -207,11 +208,17 @@ class Scene {
 
   /** A worker in a pseudo-terminal, and somebody at its keyboard. */
   terminal(name: string, setup: Setup) {
-    const line = [Deno.execPath(), ...this.#args(name, setup)].map((word) => `'${word}'`).join(" ");
-    const child = this.#spawn("script", ["-qec", line, "/dev/null"], "piped");
+    const line = [Deno.execPath(), ...this.#args(name, setup)].map(quote).join(" ");
+    const codeFile = `${this.#directory}/code-${this.#children.length}`;
+    const [program, ...args] = inTerminal(line, codeFile);
+    const child = this.#spawn(program, args, "piped");
     const keyboard = child.stdin.getWriter();
     const type = (keys: string) => keyboard.write(new TextEncoder().encode(keys));
-    return { child, type, [Symbol.asyncDispose]: () => keyboard.close().catch(() => {}) };
+    const ends = async () => {
+      await child.status;
+      return await exitCodeIn(codeFile);
+    };
+    return { ends, type, [Symbol.asyncDispose]: () => keyboard.close().catch(() => {}) };
   }
 
   #args(name: string, { lease = LEASE, grace = "20s" }: Setup): string[] {

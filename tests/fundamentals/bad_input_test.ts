@@ -16,12 +16,18 @@ import { type AddressInfo, createServer } from "node:net";
 import { test as declare } from "node:test";
 import {
   type AddOptions,
+  ConcurrencyLimit,
+  Cooldown,
+  Cron,
+  Debounce,
   Depends,
   Docket,
   type DocketOptions,
   type Execution,
   ExponentialRetry,
   PayloadTooLargeError,
+  Perpetual,
+  RateLimit,
   Retry,
   SerializationError,
   task,
@@ -391,6 +397,27 @@ declare("Worker refuses options that do not exist", async () => {
   const misspelt = { concurency: 5 };
 
   throws(() => new DocketWorker(docket, misspelt as object), /^TypeError: Cannot use "concurency"/);
+});
+
+declare("Dependencies refuse options that do not exist", () => {
+  const max = 1, per = "1s", quiet = "1s", period = "1s";
+  const refused: readonly (readonly [make: () => unknown, named: string])[] = [
+    [() => new Retry({ atempts: 2 } as object), `"atempts" for a Retry`],
+    [() => new ExponentialRetry({ delay: 2 } as object), `"delay" for an ExponentialRetry`],
+    [() => new Perpetual({ evry: "1h" } as object), `"evry" for a Perpetual`],
+    [() => new Cron("@daily", { tz: "UTC" } as object), `"tz" for a Cron`],
+    [() => new ConcurrencyLimit({ max, per } as never), `"per" for a ConcurrencyLimit`],
+    [() => new RateLimit({ max, per, exces: "drop" } as never), `"exces" for a RateLimit`],
+    [() => new Cooldown({ period, quiet } as never), `"quiet" for a Cooldown`],
+    [() => new Debounce({ quiet, period } as never), `"period" for a Debounce`],
+  ];
+
+  for (const [make, named] of refused) {
+    throws(
+      make,
+      new RegExp(`^TypeError: Cannot use ${named}: there is no such option; there are `),
+    );
+  }
 });
 
 declare("Docket.add() refuses a bound function, whose name no worker could know", async () => {

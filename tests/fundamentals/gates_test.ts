@@ -9,7 +9,10 @@ import {
   ConcurrencyLimit,
   Cooldown,
   Debounce,
+  Dependency,
   type Execution,
+  type Gate,
+  Params,
   Perpetual,
   RateLimit,
   Retry,
@@ -172,7 +175,124 @@ onEveryStorage("ConcurrencyLimit", (test) => {
   });
 });
 
+/** What a policy of one's own might give. */
+class Own extends Dependency<void> {
+  readonly #gate: unknown;
+
+  constructor(gate: unknown) {
+    super();
+    this.#gate = gate;
+  }
+
+  override open(): void {}
+
+  override gate(): Gate {
+    return this.#gate as Gate;
+  }
+}
+
+onEveryStorage("Gates", (test) => {
+  test("of a policy of one's own that cannot be entered fail its runs, and no others", async (stage) => {
+    const wrong: readonly unknown[] = [
+      undefined,
+      { kind: "toString", id: "a" },
+      { kind: "cooldown", id: 1, period: 1 },
+      { kind: "concurrency", id: "a", max: NaN },
+      { kind: "rate", id: "a", max: 1, per: 0.5, excess: "wait" },
+      { kind: "cooldown", id: "a", period: -1 },
+      { kind: "debounce", id: "a", quiet: "1s" },
+    ];
+    const docket = await stage.connect();
+    const executions: Execution[] = [];
+    for (const [i, gate] of wrong.entries()) {
+      executions.push(await docket.add(task(`wrong${i}`, { own: new Own(gate) }, () => {}))());
+    }
+    const own = new Own({ kind: "concurrency", id: "a", max: 1 });
+    const sound = await docket.add(task("sound", { own }, () => "ran"))();
+
+    await stage.finish(docket);
+
+    equal(await sound.result(), "ran");
+    for (const execution of executions) await failureOf(execution); // invariant 36
+  });
+});
+
+onEveryStorage("ConcurrencyLimit", (test) => {
+  // 59, 60: nobody tells of the place but who was to have it
+  test("wakes the next when who was woken is struck before it begins", async (stage) => {
+    const release = Promise.withResolvers<void>();
+    stage.afterwards(() => release.resolve());
+    const began: string[] = [];
+    const work = task(
+      "work",
+      { limit: new ConcurrencyLimit({ max: 1 }), params: new Params("name") },
+      async (_context, name: string): Promise<void> => {
+        began.push(name);
+        if (name === "first") await release.promise;
+      },
+    );
+    const docket = await stage.connect();
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    await docket.add(work)("first");
+    await stage.eventually(() => began.length === 1);
+    const others = await docket.addAll(["second", "third"].map((name) => docket.call(work)(name)));
+    await stage.eventually(async () => (await docket.snapshot()).counts.waiting === 2);
+    await docket.strike({ task: work, parameter: "name", value: "second" });
+
+    release.resolve();
+
+    await stage.soon(others[1].result());
+    equal((await others[0].refresh()).reason, "struck");
+    deepEqual(began, ["first", "third"]);
+  });
+});
+
 onMemory("Gates", (test) => {
+  // 61: counted when they begin, not when they were to
+  test("RateLimit counts runs from when they begin, also those that begin late", async (stage) => {
+    const began: number[] = [];
+    const policies = {
+      rate: new RateLimit({ max: 1, per: "200ms" }),
+      alone: new ConcurrencyLimit({ max: 1 }),
+    };
+    const call = task("call", policies, async (_context, takes: number): Promise<void> => {
+      began.push(stage.clock.monotonic());
+      await stage.sleep(takes);
+    });
+    const docket = await stage.connect();
+    const executions = [];
+    for (const takes of [390, 0, 0, 0]) executions.push(await docket.add(call)(takes));
+    stage.start(docket);
+    await stage.soon(Promise.all(executions.map((execution) => execution.result())));
+
+    const gaps = began.slice(1).map((at, i) => at - began[i]);
+    ok(gaps.every((gap) => gap >= 200), `${gaps}`);
+  });
+
+  test("ConcurrencyLimit whose gate cannot be told ends a run, not its chain", async (stage) => {
+    let runs = 0;
+    const heard: unknown[] = [];
+    const by = (): string => {
+      if (++runs === 1) throw new Error("no such customer");
+      return "a";
+    };
+    const tick = task(
+      "tick",
+      { perpetual: new Perpetual({ every: "1s" }), limit: new ConcurrencyLimit({ max: 1, by }) },
+      (): void => {},
+    );
+    const docket = await stage.connect({ tasks: [tick] });
+    await docket.add(tick, { key: "tick", ttl: "1h" })();
+    const worker = stage.worker(docket, {
+      onError: (error, { args }) => void heard.push([(error as Error).message, args]),
+    });
+
+    await stage.soon(worker.runAtMost({ tick: 2 })); // invariant 47
+
+    equal(runs, 2);
+    deepEqual(heard, [["no such customer", []]]);
+  });
+
   test("RateLimit puts off what is too much, evenly by windows, and counts retries", async (stage) => {
     const start = stage.clock.now();
     const seconds: number[] = [];
@@ -270,6 +390,83 @@ onMemory("Gates", (test) => {
 
     deepEqual(seen.map(([what]) => what), ["home 3", "about 3", "home 4"]);
     deepEqual(seen.map(([, at]) => Math.floor(at)), [4, 4, 10]);
+  });
+
+  test("Debounce lets the last pass although it waited in line for hours", async (stage) => {
+    const seen: string[] = [];
+    const index = task(
+      "index",
+      {
+        debounce: new Debounce({ quiet: "2s" }),
+        one: new ConcurrencyLimit({ max: 1, scope: "all" }),
+      },
+      (_context, name: string): void => void seen.push(name),
+    );
+    const hold = task("hold", { one: new ConcurrencyLimit({ max: 1, scope: "all" }) }, async () => {
+      await stage.sleep(3 * 3_600_000);
+    });
+    const docket = await stage.connect({ tasks: [index, hold], heartbeatInterval: "1h" });
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    await docket.add(hold)();
+    await docket.add(index)("older");
+    await stage.advance(1_000);
+    await docket.add(index)("latest");
+    await stage.advance(3 * 3_600_000 - 2_000);
+    deepEqual(seen, []);
+
+    await stage.advance(1_500);
+
+    deepEqual(seen, ["latest"]); // at once: it has been quiet for long
+  });
+
+  test("Debounce runs the latest after an outage of hours", async (stage) => {
+    const seen: string[] = [];
+    const index = task(
+      "index",
+      { debounce: new Debounce({ quiet: "2s" }) },
+      (_context, name: string): void => void seen.push(name),
+    );
+    const docket = await stage.connect({ tasks: [index], heartbeatInterval: "1h" });
+    await docket.add(index)("older");
+    const worker = stage.start(docket, { redeliveryTimeout: "1h" });
+    await stage.advance(1_000); // the older one waits for its time
+    await stage.soon(worker.close());
+    await stage.advance(2 * 3_600_000);
+    await docket.add(index)("latest"); // and is queued after this one
+
+    await stage.finish(docket, { redeliveryTimeout: "1h" });
+
+    deepEqual(seen, ["latest"]);
+  });
+
+  test("Debounce runs a retry that comes after hours", async (stage) => {
+    const seen: number[] = [];
+    const index = task(
+      "index",
+      { debounce: new Debounce({ quiet: "2s" }), retry: new Retry({ attempts: 2, delay: "2h" }) },
+      ({ attempt }): void => {
+        seen.push(attempt);
+        if (attempt === 1) throw new Error("again");
+      },
+    );
+    const other = task(
+      "other",
+      { debounce: new Debounce({ quiet: "1s", by: (n: number) => n }) },
+      (_context, _n: number): void => {},
+    );
+    const docket = await stage.connect({
+      tasks: [index, other],
+      heartbeatInterval: "1h",
+      executionTtl: "1d",
+    });
+    stage.start(docket, { redeliveryTimeout: "1h" });
+    const execution = await docket.add(index)();
+    await stage.advance(1.5 * 3_600_000);
+    for (let n = 0; n < 3; n++) await docket.add(other)(n); // others have what is old forgotten
+    await stage.advance(3_600_000);
+
+    await execution.refresh();
+    deepEqual([seen, execution.state], [[1, 2], "completed"]);
   });
 
   test("Gates give nothing when a task is called directly", async () => {

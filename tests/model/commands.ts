@@ -5,22 +5,13 @@
  * @module
  */
 
-import fc from "fast-check";
+import type { GateName } from "./pool.ts";
 
 export const KEYS = ["a", "b", "c"] as const;
 export type Key = typeof KEYS[number];
 
 /** Three places for consumers; when one crashes or retires, the next one there has another name. */
 export type Place = 0 | 1 | 2;
-
-/** How long a short lease lasts, and how soon "soon" is, in milliseconds. */
-export const SOON = 8;
-/** How far time is moved: safely past what is soon, whatever the rounding of clocks. */
-export const PAST_SOON = 14;
-/** A long lease: longer than any test takes. */
-export const LONG = 3_600_000;
-/** How long records stay that are wanted: longer than a run, and not so long that they fill the Redis of a long test. */
-export const KEPT = 60_000;
 
 export type When = "now" | "past" | "soon" | "far";
 
@@ -58,6 +49,14 @@ export interface Tokened {
 
 export interface Settling extends Tokened {
   readonly outcome: Outcome;
+  /** Also says that it leaves a limit which it does not hold. */
+  readonly leavesMore: boolean;
+}
+
+export interface Entering extends Tokened {
+  readonly gates: readonly GateName[];
+  /** To those that the key came to last instead, if there were any. */
+  readonly again: boolean;
 }
 
 export type Command =
@@ -99,6 +98,9 @@ export type Command =
     /** Lets time pass before. */
     readonly late: boolean;
   }
+  | { readonly do: "enter"; readonly entries: readonly Entering[] }
+  /** The same entries once more. */
+  | { readonly do: "enter again" }
   /** Whoever reclaimed last. */
   | { readonly do: "reclaim again" }
   | {
@@ -145,171 +147,6 @@ export type Command =
   | { readonly do: "crash"; readonly place: Place }
   | { readonly do: "retire"; readonly place: Place };
 
-const key = fc.constantFrom(...KEYS);
-const place = fc.constantFrom<Place[]>(0, 1, 2);
-const lane = fc.constantFrom(0, 1);
-const late = fc.boolean();
-const maxDeliveries = fc.constantFrom(5, 5, 2, 1);
-const when = fc.constantFrom<When[]>("now", "now", "now", "soon", "soon", "past", "far");
-const token = fc.constantFrom<Token[]>(
-  "current",
-  "current",
-  "current",
-  "current",
-  "old",
-  "another's",
-);
-
-const wish = fc.record<Wish>({ key, mode: fc.constantFrom("add", "replace"), when });
-
-const settling = fc.record<Settling>({
-  key,
-  token,
-  outcome: fc.record<Outcome>({
-    kind: fc.constantFrom(
-      "completed",
-      "failed",
-      "cancelled",
-      "dead",
-      "retried",
-      "retried",
-      "released",
-      "held",
-      "held",
-      "stops",
-      "chain",
-      "chain",
-      "skipped chain",
-    ),
-    when,
-    record: fc.boolean(),
-  }),
-});
-
-function some<T>(one: fc.Arbitrary<T>, minLength: number): fc.Arbitrary<T[]> {
-  return fc.array(one, { minLength, maxLength: 3 });
-}
-
-function command<const Name extends Command["do"]>(
-  name: Name,
-  parts: {
-    [Part in Exclude<keyof Extract<Command, { do: Name }>, "do">]: fc.Arbitrary<
-      Extract<Command, { do: Name }>[Part]
-    >;
-  },
-): fc.Arbitrary<Command> {
-  return fc.record({ do: fc.constant(name), ...parts }) as unknown as fc.Arbitrary<Command>;
-}
-
-const anyCommand = fc.oneof(
-  {
-    weight: 10,
-    arbitrary: command("schedule", {
-      wishes: some(wish, 1),
-      strikes: fc.constantFrom("any", "present", "present", "present", "old"),
-    }),
-  },
-  { weight: 3, arbitrary: command("schedule again", { ago: fc.constantFrom(0, 0, 1, 2) }) },
-  {
-    weight: 3,
-    arbitrary: command("cancel", {
-      targets: some(
-        fc.record({ key, which: fc.constantFrom("any", "live", "deferred", "old") }),
-        1,
-      ),
-    }),
-  },
-  {
-    weight: 12,
-    arbitrary: command("step", {
-      place,
-      lane,
-      commits: fc.oneof(fc.constant([]), some(settling, 1)),
-      want: fc.constantFrom(0, 1, 2, 2, 3, 3),
-      from: fc.constantFrom("new", "new", "new", "new", "own", "aside"),
-      maxDeliveries,
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: command("step again", {
-      back: fc.constantFrom(0, 0, 0, 1, 2),
-      old: fc.constantFrom(false, false, false, true),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: command("reclaim", {
-      place,
-      lease: fc.constantFrom("short", "short", "long"),
-      want: fc.integer({ min: 1, max: 3 }),
-      maxDeliveries,
-      everything: fc.boolean(),
-      late,
-    }),
-  },
-  { weight: 3, arbitrary: command("reclaim again", {}) },
-  {
-    weight: 3,
-    arbitrary: command("renew", {
-      place: fc.constantFrom(0, 1, 2, undefined, undefined, undefined),
-      leases: some(fc.record({ key, token }), 1),
-      twice: fc.boolean(),
-    }),
-  },
-  { weight: 5, arbitrary: command("promote", { limit: fc.integer({ min: 1, max: 3 }), late }) },
-  { weight: 3, arbitrary: command("seed", { keys: some(key, 1), when }) },
-  { weight: 1, arbitrary: command("seed again", {}) },
-  {
-    weight: 2,
-    arbitrary: command("requeue", {
-      key,
-      which: fc.constantFrom("failed", "failed", "dead", "dead", "another"),
-      twice: fc.boolean(),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: command("discard", { key, which: fc.constantFrom("failed", "dead", "another") }),
-  },
-  { weight: 1, arbitrary: command("clear", { twice: fc.boolean() }) },
-  {
-    weight: 3,
-    arbitrary: command("report", {
-      leases: some(fc.record({ key, token }), 1),
-      message: fc.boolean(),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: command("strike", {
-      rule: fc.integer({ min: 1, max: 2 }),
-      struck: fc.boolean(),
-      twice: fc.boolean(),
-    }),
-  },
-  { weight: 1, arbitrary: command("sweep", {}) },
-  {
-    weight: 2,
-    arbitrary: command("lose", {
-      what: fc.constantFrom("stream", "group", "consumer", "due"),
-      place,
-    }),
-  },
-  { weight: 2, arbitrary: command("wait", { place, want: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 1, arbitrary: command("advance", {}) },
-  { weight: 1, arbitrary: command("stray", {}) },
-  { weight: 1, arbitrary: command("crash", { place }) },
-  { weight: 1, arbitrary: command("retire", { place }) },
-);
-
-/** Up to sixty commands; as often few as many. */
-export const commands: fc.Arbitrary<Command[]> = fc.array(anyCommand, {
-  minLength: 1,
-  maxLength: 60,
-  size: "max",
-});
-
 /** A command in words. */
 export function describe(command: Command): string {
   switch (command.do) {
@@ -325,8 +162,9 @@ export function describe(command: Command): string {
       return `cancel ${list(command.targets.map(({ key, which }) => `${key} (${which})`))}`;
     case "step": {
       const { place, lane, commits, want, from, maxDeliveries } = command;
-      const settled = commits.map(({ key, token, outcome }) => {
-        return `${key} ${inWords(outcome)} under its ${token} token`;
+      const settled = commits.map(({ key, token, outcome, leavesMore }) => {
+        const more = leavesMore ? ", leaving more than it holds" : "";
+        return `${key} ${inWords(outcome)} under its ${token} token${more}`;
       });
       const which = `${from}, at most ${maxDeliveries} deliveries`;
       return `step of consumer ${place}.${lane}: settle ${list(settled)}; take ${want} ${which}`;
@@ -342,6 +180,15 @@ export function describe(command: Command): string {
         late ? "later " : ""
       }consumer ${place} reclaims ${extent} after a ${lease} lease, ${limit}`;
     }
+    case "enter": {
+      const entries = command.entries.map(({ key, token, gates, again }) => {
+        const which = `${again ? "again, or " : ""}${gates.join(", then ")}`;
+        return `${key} under its ${token} token (${which})`;
+      });
+      return `enter ${list(entries)}`;
+    }
+    case "enter again":
+      return "the same entries again";
     case "reclaim again":
       return "the same reclaim again";
     case "renew": {

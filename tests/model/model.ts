@@ -13,7 +13,9 @@ import type {
   Commit,
   Counts,
   Discard,
+  Entry,
   Lease,
+  Passage,
   Reclaim,
   Renewal,
   Report,
@@ -22,6 +24,7 @@ import type {
   Step,
   Target,
 } from "../../src/storage/contract.ts";
+import { type Fate, Gates } from "./gates.ts";
 import { Disagreement, type Expected, Moment, type Span, Told } from "./match.ts";
 import {
   dueAt,
@@ -45,8 +48,12 @@ export class Model {
   readonly #failed = new Set<string>();
   readonly #automatic = new Map<string, boolean>();
   readonly #rules = new Set<string>();
+  readonly #gates = new Gates(this.#tasks);
   #version = "";
   #places = 0;
+  #woken = 0;
+  /** What was there after the verb that is under way: which of those with one place was woken is not said. */
+  #seen: Seen = () => ({});
 
   // ── What can be seen ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -76,7 +83,7 @@ export class Model {
       scheduled: inState("scheduled"),
       queued: inState("queued"),
       running: inState("running"),
-      waiting: tasks.filter(({ deferred }) => deferred).length,
+      waiting: tasks.filter(({ deferred }) => deferred).length + inState("waiting"),
       dead: this.#dead.size,
     };
   }
@@ -84,6 +91,26 @@ export class Model {
   /** The keys of what failed, or is parked. */
   parked(which: "failed" | "dead"): string[] {
     return which === "failed" ? [...this.#failed] : [...this.#dead.keys()];
+  }
+
+  /** Whether these are those in line, in an order in which they may be. */
+  areInLine(keys: readonly string[]): boolean {
+    const waiting = [...this.#tasks.values()].filter(({ state }) => state === "waiting");
+    const places = keys.map((key) => this.#tasks.get(key)).map((task) => {
+      return task?.state === "waiting" ? task.place : NaN;
+    });
+    return waiting.length === keys.length &&
+      places.every((place, i) => i === 0 ? place > 0 : place >= places[i - 1]);
+  }
+
+  /** The limits that a task holds. */
+  holds(key: string): string[] {
+    return [...this.#tasks.get(key)?.holds ?? []];
+  }
+
+  /** Whether anything is queued whose run was lost, and holds a limit. */
+  get hasLostHolders(): boolean {
+    return [...this.#tasks.values()].some(({ lost, holds }) => lost && holds.size > 0);
   }
 
   get version(): string {
@@ -116,12 +143,14 @@ export class Model {
   // ── The verbs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   schedule(calls: readonly Call[], strikes: string | undefined, now: Span, seen: Seen): Expected[] {
+    this.#seen = seen;
     if (strikes !== undefined && strikes !== this.#version) {
       return calls.map(() => ({ kind: "outdated" }));
     }
     // Of several calls for one key only the last leaves a trace. Where it is recognised, all were sent before.
     const sent = calls.map((call) => this.#recognise(call));
-    return calls.map((call, i) => {
+    const before = this.#places, woken = this.#woken;
+    const verdicts = calls.map((call, i) => {
       const later = sent.findLast((verdict, j) => verdict && calls[j].key === call.key);
       if (!later || sent.lastIndexOf(later) <= i) return this.#accept(call, now, seen);
       if (sent[i] || later.kind !== "deferred") return { kind: "scheduled" };
@@ -129,9 +158,12 @@ export class Model {
       if (call.mode === "replace") return { kind: "deferred" };
       return { kind: "exists", live: viewWithoutProgress(call.key, this.#tasks.get(call.key)!) };
     });
+    if (this.#woken > woken) this.#level(before); // before or after what is queued anew: that is not said
+    return verdicts;
   }
 
-  cancel(targets: readonly Target[]): string[] {
+  cancel(targets: readonly Target[], seen: Seen): string[] {
+    this.#seen = seen;
     return targets.map(({ key, generation }) => {
       const task = this.#tasks.get(key);
       const any = generation === undefined;
@@ -196,7 +228,8 @@ export class Model {
     });
   }
 
-  clear(): number {
+  clear(seen: Seen): number {
+    this.#seen = seen;
     let count = 0;
     for (const [key, task] of [...this.#tasks]) {
       if (task.run && !task.deferred) continue;
@@ -228,9 +261,10 @@ export class Model {
    * were to be cancelled or replaced.
    */
   lose(now: Span, seen: Seen, consumer?: string): void {
+    this.#seen = seen;
     const before = this.#places;
     for (const [key, task] of [...this.#tasks]) {
-      if (task.state === "scheduled") continue;
+      if (task.state === "scheduled" || task.state === "waiting") continue;
       if (consumer !== undefined && task.holder !== consumer) continue;
       if (consumer !== undefined && task.astray && !task.run) {
         Object.assign(task, { holder: undefined, astray: false }); // it is shown again in any case, in its place
@@ -242,26 +276,43 @@ export class Model {
         if (deferred) this.#admit(key, deferred, now, seen);
         continue;
       }
+      task.lost ||= task.run !== undefined;
       Object.assign(task, { run: undefined, holder: undefined, astray: false, state: "queued" });
       task.place = ++this.#places;
     }
     this.#level(before);
   }
 
-  /** Settles, then takes what nobody has, first come, first served. */
-  step(step: Step, now: Span, seen: Seen): Expected {
+  /** Settles, then takes what nobody has, first come, first served. `late` are those that were queued by its deaths. */
+  step(step: Step, now: Span, seen: Seen): Expected & { readonly late: number } {
     const committed = this.#settle(step.commits, now, seen);
+    const before = this.#places;
     const taken = (key: string, task: Task) => {
       return seen(key).live?.token === step.token || gone(seen(key), task);
     };
     const unread = this.#unread() // which of two with one place goes first is not said
       .sort(([k, a], [l, b]) => a.place - b.place || Number(taken(l, b)) - Number(taken(k, a)));
-    const claims = unread.slice(0, step.want).map(([key, task]) => {
+    const claims: Expected[] = [];
+    const look = ([key, task]: [string, Task]) => {
       Object.assign(task, { holder: step.consumer, touched: now, astray: false });
-      if (!task.run) return this.#take(key, task, step, now, seen);
-      if (task.run.consumer === step.consumer) return viewWithoutProgress(key, task);
-    });
-    return { committed, claims: claims.filter((claim) => claim !== undefined) };
+      const claim = !task.run
+        ? this.#take(key, task, step, now, seen)
+        : task.run.consumer === step.consumer
+        ? viewWithoutProgress(key, task)
+        : undefined;
+      if (claim) claims.push(claim);
+    };
+    unread.slice(0, step.want).forEach(look);
+    // One that dies may wake another. A storage may take that one in the same step, or leave it to the next: it reads
+    // what is queued one by one, or all at once.
+    const woken = () => this.#unread().filter(([, { place }]) => place > before);
+    for (let looked = unread.length; looked < step.want; looked++) {
+      const next = woken().find(([key, task]) => taken(key, task));
+      if (next) look(next);
+    }
+    const late = woken().length;
+    this.#level(before);
+    return { committed, claims, late };
   }
 
   /**
@@ -276,6 +327,7 @@ export class Model {
     seen: Seen,
   ): Expected {
     const committed = this.#settle(step.commits, now, seen);
+    const before = this.#places;
     const claims: Expected[] = [];
     for (const [key, task] of [...this.#tasks]) {
       if (task.holder !== step.consumer) continue;
@@ -287,6 +339,7 @@ export class Model {
         : this.#take(key, task, step, now, seen);
       if (claim) claims.push(claim);
     }
+    this.#level(before);
     return { committed, claims };
   }
 
@@ -325,7 +378,8 @@ export class Model {
 
   /** All that was read and has not ended is shown once more to whoever reads: a stranger moved a pointer. */
   stray(): boolean {
-    const held = [...this.#tasks.values()].filter(({ state }) => state !== "scheduled");
+    const held = [...this.#tasks.values()]
+      .filter(({ state }) => state === "queued" || state === "running");
     const places = new Set(held.map(({ place }) => place));
     if (places.size < held.length) return false; // nobody can say in which order
     for (const task of held) task.astray = task.holder !== undefined;
@@ -340,6 +394,7 @@ export class Model {
     now: Span,
     seen: Seen,
   ): Expected[] {
+    this.#seen = seen;
     const claims: Expected[] = [];
     const before = this.#places;
     for (const [key, task] of [...this.#tasks]) {
@@ -357,6 +412,17 @@ export class Model {
     }
     this.#level(before);
     return claims;
+  }
+
+  /** `fates` is what became of the runs. */
+  enter(entries: readonly Entry[], fates: readonly Fate[], now: Span, seen: Seen): Passage[] {
+    this.#seen = seen;
+    return entries.map((entry, i) => {
+      const before = this.#places;
+      const passage = this.#enter(entry, fates[i], now, seen);
+      this.#level(before); // whether who is woken is queued before a replacement is not said
+      return passage;
+    });
   }
 
   renew(consumer: string, leases: readonly Lease[], now: Span): Renewal[] {
@@ -432,7 +498,8 @@ export class Model {
     background = false,
   ): void {
     const counts = { attempt: 1, deliveries: 0, cancelled: false, astray: false, background };
-    const task: Task = { ...fresh, ...counts, state: "queued", place: 0, touched: now };
+    const place = { place: 0, holds: new Set<string>(), lost: false };
+    const task: Task = { ...fresh, ...counts, ...place, state: "queued", touched: now };
     this.#tasks.set(key, task);
     this.#place(key, task, now, seen, later, background);
   }
@@ -478,6 +545,7 @@ export class Model {
     } else {
       task.deliveries++;
       task.state = "running";
+      task.lost = false;
       task.holder = consumer;
       task.run = { token, consumer, startedAt: new Moment() };
       task.touched = now;
@@ -486,10 +554,80 @@ export class Model {
     if (task.deferred) this.#admit(key, task.deferred, now, seen);
   }
 
+  // ── Gates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #enter({ key, token, gates }: Entry, fate: Fate, now: Span, seen: Seen): Passage {
+    const task = this.#tasks.get(key);
+    if (task?.run?.token !== token) return "fenced";
+    const { cancelled, deferred } = task;
+    if (cancelled || deferred) {
+      this.#end(key, task, "cancelled", "", cancelled ? "cancelled" : "replaced");
+      if (deferred) this.#admit(key, deferred, now, seen);
+      return "dropped";
+    }
+    for (const gate of gates) {
+      const supersede = this.#supersede.bind(this);
+      const word = this.#gates.look(gate, task, now, fate, supersede);
+      if (word === "pass") continue;
+      if (word === "drop") {
+        this.#end(key, task, "cancelled", "", "dropped");
+        return "dropped";
+      }
+      task.deliveries--; // it has not begun; and somebody here knows it
+      const nobody = { run: undefined, holder: undefined, astray: false, heldSince: undefined };
+      Object.assign(task, nobody);
+      if (word !== "line") {
+        const { due, dueIn } = word;
+        Object.assign(task, { state: "scheduled", background: false, due, dueIn });
+      } else if (gate.kind === "concurrency") {
+        Object.assign(task, { state: "waiting", line: gate });
+      }
+      this.#giveBack(task);
+      return "parked";
+    }
+    for (const gate of gates) this.#gates.take(gate, task, now);
+    return "passed";
+  }
+
+  /** A later one has come: this one is dropped, wherever it waits, unless it runs or has passed. */
+  #supersede(older: string, passed: boolean): boolean {
+    for (const [key, task] of [...this.#tasks]) {
+      if (task.generation !== older) continue;
+      if (passed || task.run) return true;
+      this.#end(key, task, "cancelled", "", "dropped");
+    }
+    return false;
+  }
+
+  /** Whatever it holds it holds no longer; the next in line come in. */
+  #giveBack(task: Task): void {
+    const left = [...task.holds];
+    task.holds.clear();
+    for (const id of left) this.#wake(id);
+  }
+
+  #wake(id: string): void {
+    const stillWaits = ([key, { generation }]: [string, Task]) => {
+      const { live } = this.#seen(key);
+      return Number(live?.generation === generation && live.state === "waiting");
+    };
+    for (;;) {
+      const line = [...this.#tasks].filter(([, { line }]) => line?.id === id)
+        .sort((a, b) => a[1].place - b[1].place || stillWaits(a) - stillWaits(b));
+      const next = line[0]?.[1];
+      if (!next || this.#gates.holders(id).length >= next.line!.max) return;
+      Object.assign(next, { state: "queued", line: undefined });
+      next.holds.add(id);
+      next.place = ++this.#places;
+      this.#woken++;
+    }
+  }
+
   // ── Settling ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Absent when all counted. */
   #settle(commits: readonly Commit[], now: Span, seen: Seen): boolean[] | undefined {
+    this.#seen = seen;
     const before = this.#places;
     const committed = commits.map((commit) => this.#commit(commit, now, seen));
     this.#level(before);
@@ -515,6 +653,7 @@ export class Model {
         const held = settlement.kind === "released" && settlement.held;
         task.heldSince = held ? task.heldSince ?? new Moment() : undefined;
         Object.assign(task, instant(settlement.due, now));
+        this.#giveBack(task);
         this.#place(key, task, now, seen, isAfter(settlement.due), held);
         return true;
       }
@@ -561,7 +700,10 @@ export class Model {
     if (again) this.#failed.add(key);
     else this.#failed.delete(key);
     if (state === "dead") this.#dead.set(key, { ...ended, body });
-    if (this.#tasks.get(key)?.generation === generation) this.#tasks.delete(key);
+    const live = this.#tasks.get(key);
+    if (live?.generation !== generation) return;
+    this.#tasks.delete(key);
+    this.#giveBack(live);
   }
 
   /** Ends a replacement whose turn never came. */

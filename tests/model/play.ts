@@ -10,10 +10,14 @@ import {
   type Claim,
   type Commit,
   type Due,
+  type Entry,
   type Found,
+  type Gate,
+  type Held,
   type Lease,
   NEW,
   OWN,
+  type Passage,
   type Reclaim,
   type Report,
   type Seed,
@@ -25,20 +29,20 @@ import {
 import {
   type Command,
   describe,
-  KEPT,
+  type Entering,
   type Key,
   KEYS,
-  LONG,
   type Outcome,
-  PAST_SOON,
   type Place,
   type Settling,
-  SOON,
   type Tokened,
   type When,
 } from "./commands.ts";
+import type { Fate } from "./gates.ts";
 import { Disagreement, match, type Span } from "./match.ts";
 import { Model } from "./model.ts";
+import { POOL } from "./pool.ts";
+import { KEPT, LONG, PAST_SOON, SOON } from "./times.ts";
 
 /** A fresh storage to play with. */
 export interface Ground {
@@ -46,6 +50,11 @@ export interface Ground {
   readonly storages: readonly [Storage, Storage];
   /** Whether `wait` sets tasks aside for who waited. */
   readonly setsAside: boolean;
+  /**
+   * Whether it knows by itself what a run holds. Otherwise it is told at once, by each settlement and with gates that stay
+   * the same, since else it finds out no sooner than it sweeps.
+   */
+  readonly knowsHolders: boolean;
   /** Reads a clock that goes on with the storage's, and how far its reading may be off, in milliseconds. */
   clock(): number;
   readonly blur: number;
@@ -101,6 +110,14 @@ class Game implements AsyncDisposable {
   readonly #names: string[] = [];
   readonly #requests: (readonly [calls: Call[], strikes: string | undefined])[] = [];
   #seeds: readonly Seed[] = [];
+  #entries: readonly Entry[] = [];
+  /** What a key came to last, and with which generation. */
+  readonly #gates = new Map<
+    string,
+    { readonly generation: string | undefined; readonly gates: readonly Gate[] }
+  >();
+  /** The run of a key that passed its gates last. */
+  readonly #passed = new Map<string, string>();
   /** Per key, newest last. */
   readonly #tokens = new Map<string, string[]>();
   readonly #generations = new Map<string, string[]>();
@@ -134,7 +151,8 @@ class Game implements AsyncDisposable {
       for (const { live } of await storage.load(KEYS)) {
         if (live?.token === undefined) continue;
         const settlement = { kind: "completed", text: "", ttl: SOON } as const;
-        commits.push({ key: live.key, token: live.token, settlement });
+        const leaves = this.#leaves(live.key);
+        commits.push({ key: live.key, token: live.token, settlement, leaves });
       }
       if (commits.length > 0) {
         await storage.step(this.#request(this.#consumer(0), 0, { commits, want: 0 }));
@@ -163,8 +181,9 @@ class Game implements AsyncDisposable {
         const { version } = this.#model;
         const { strikes } = command;
         const known = strikes === "any" ? undefined : strikes === "old" ? "old" : version;
-        this.#requests.unshift([calls, known]);
-        return await this.#schedule(calls, known);
+        const sent = this.#owesSweep ? calls.slice(0, 1) : calls;
+        this.#requests.unshift([sent, known]);
+        return await this.#schedule(sent, known);
       }
       case "schedule again":
         return await this.#schedule(...this.#requests[command.ago] ?? [undefined, undefined]);
@@ -207,6 +226,16 @@ class Game implements AsyncDisposable {
         return await this.#reclaim(command);
       case "reclaim again":
         return await this.#reclaimAgain();
+      case "enter":
+        this.#entries = command.entries.slice(0, this.#owesSweep ? 1 : undefined).map(
+          (entering) => {
+            const lease = this.#lease(entering);
+            return { ...lease, gates: this.#gatesOf(lease.key, entering), ttl: KEPT };
+          },
+        );
+        return await this.#enter();
+      case "enter again":
+        return this.#entries.length === 0 ? "nobody entered yet" : await this.#enter();
       case "renew":
         return await this.#renew(command);
       case "promote": {
@@ -297,7 +326,7 @@ class Game implements AsyncDisposable {
     if (twice) await this.#ground.storages[1].clear(request, "");
     const { cleared, cursor } = await this.#ground.storages[1].clear(request, "");
     const { seen } = await this.#look();
-    match("cleared", this.#model.clear(), cleared);
+    match("cleared", this.#model.clear(seen), cleared);
     match("cursor", "", cursor);
     this.#compare(seen);
     return `${cleared}`;
@@ -335,7 +364,7 @@ class Game implements AsyncDisposable {
   }
 
   /** A whole pass over everything, which ends after a call that finds nothing at the end of it. */
-  async #sweep(lose?: (now: Span, seen: (key: string) => Found) => void): Promise<string> {
+  async #sweepAll(): Promise<number> {
     const [storage] = this.#ground.storages;
     let repaired = 0;
     for (let calls = 0, calm = 0; calm < 2; calls++) {
@@ -345,6 +374,11 @@ class Game implements AsyncDisposable {
       repaired += swept.repaired;
       calm = swept.repaired === 0 ? calm + 1 : 0;
     }
+    return repaired;
+  }
+
+  async #sweep(lose?: (now: Span, seen: (key: string) => Found) => void): Promise<string> {
+    const repaired = await this.#sweepAll();
     const { now, seen } = await this.#look();
     lose?.(now, seen);
     this.#compare(seen);
@@ -361,7 +395,7 @@ class Game implements AsyncDisposable {
     });
     const answers = await this.#ground.storages[1].cancel(wanted);
     const { seen } = await this.#look();
-    match("answers", this.#model.cancel(wanted), answers);
+    match("answers", this.#model.cancel(wanted, seen), answers);
     this.#compare(seen);
     return answers.join(", ");
   }
@@ -389,12 +423,13 @@ class Game implements AsyncDisposable {
     const sure = (key: string) => from === OWN || aside!.keys.includes(key);
     const expected = from === NEW
       ? this.#model.step(step, now, seen)
-      : this.#model.own(step, sure, keysOf(reply.claims), now, seen);
+      : { ...this.#model.own(step, sure, keysOf(reply.claims), now, seen), late: 0 };
     match("committed", expected.committed, reply.committed);
     match("strikes", this.#model.version, reply.strikes);
     this.#take(expected.claims as Claim[], reply.claims);
     if (from === NEW && step.want > 0 && !reply.more) {
-      match("tasks that are ready, and no more are said to be,", 0, this.#model.ready(0).count);
+      const { count } = this.#model.ready(0);
+      match("tasks that are ready, and no more are said to be,", expected.late, count);
     }
     this.#compare(seen);
     const sent = [{ step, committed: reply.committed }, ...consumer.lanes.get(lane)?.sent ?? []];
@@ -487,6 +522,18 @@ class Game implements AsyncDisposable {
     return answer(claims);
   }
 
+  async #enter(): Promise<string> {
+    const passages = await this.#ground.storages[0].enter(this.#entries);
+    const { now, seen } = await this.#look();
+    const fates = passages.map((passage, i) => fateOf(passage, seen(this.#entries[i].key)));
+    for (const [i, { key, token }] of this.#entries.entries()) {
+      if (passages[i] === "passed") this.#passed.set(key, token);
+    }
+    match("passages", this.#model.enter(this.#entries, fates, now, seen), passages);
+    this.#compare(seen);
+    return passages.join(", ");
+  }
+
   async #renew(command: Extract<Command, { do: "renew" }>): Promise<string> {
     const leases = command.leases.map((lease) => this.#lease(lease));
     const { place = 0 } = command;
@@ -518,8 +565,14 @@ class Game implements AsyncDisposable {
 
   // ── Comparing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether somebody may leave of whom the storage does not know what it holds: who comes in for it shows no sooner. */
+  get #owesSweep(): boolean {
+    return !this.#ground.knowsHolders && this.#model.hasLostHolders;
+  }
+
   /** What is there after a verb, and between which readings of the clock it worked. */
   async #look(): Promise<{ now: Span; seen: (key: string) => Found }> {
+    if (this.#owesSweep) await this.#sweepAll();
     const { clock, blur, storages: [storage] } = this.#ground;
     const now = { from: this.#since - blur, to: clock() + blur };
     const [all, count, remaining, survey, failed, dead] = await Promise.all([
@@ -554,6 +607,11 @@ class Game implements AsyncDisposable {
         match(`survey().${state}.${task.key}`, this.#model.found(task.key).live, task);
       }
       match(`survey().${state}.length`, survey.counts[state], survey[state].length);
+    }
+    const inLine = survey.inLine.map(({ key }) => key);
+    match(`survey().inLine ${inLine} may stand so`, true, this.#model.areInLine(inLine));
+    for (const task of survey.inLine) {
+      match(`survey().inLine.${task.key}`, this.#model.found(task.key).live, task);
     }
     for (const [which, parked] of Object.entries({ failed, dead })) {
       const keys = this.#model.parked(which as "failed" | "dead");
@@ -604,7 +662,23 @@ class Game implements AsyncDisposable {
 
   #commit(settling: Settling): Commit {
     const { key, token } = this.#lease(settling);
-    return { key, token, settlement: this.#settlement(key, settling.outcome) };
+    const settlement = this.#settlement(key, settling.outcome);
+    const leaves = this.#leaves(key);
+    const { id, max } = POOL[leaves.some(({ id }) => id === POOL.one.id) ? "two" : "one"];
+    return {
+      key,
+      token,
+      settlement,
+      leaves: settling.leavesMore ? [...leaves, { id, max }] : leaves,
+    };
+  }
+
+  /** The limits that a task holds, as a worker says that it leaves them: those that it has passed itself. */
+  #leaves(key: string): Held[] {
+    const passed = this.#passed.get(key) === this.#model.token(key);
+    if (this.#ground.knowsHolders && !passed) return [];
+    const limits = [POOL.one, POOL.two].filter(({ id }) => this.#model.holds(key).includes(id));
+    return limits.map(({ id, max }) => ({ id, max }));
   }
 
   #settlement(key: Key, { kind, when, record }: Outcome): Settlement {
@@ -639,8 +713,10 @@ class Game implements AsyncDisposable {
 
   #lease({ key, token }: Tokened): Lease & { readonly key: Key } {
     const current = this.#model.token(key);
-    const running = KEYS.find((other) => this.#model.token(other));
-    if (token === "current" && !current && running) return this.#lease({ key: running, token });
+    const running = KEYS.filter((other) => this.#model.token(other));
+    if (token === "current" && !current && running.length > 0) {
+      return this.#lease({ key: running[KEYS.indexOf(key) % running.length], token });
+    }
     const past = this.#tokens.get(key) ?? [];
     const found = token === "current"
       ? current ?? past.at(-1)
@@ -648,6 +724,16 @@ class Game implements AsyncDisposable {
       ? past.findLast((old) => old !== current)
       : KEYS.map((other) => this.#model.token(other)).find((other) => other && other !== current);
     return { key, token: found ?? id("t", 0) };
+  }
+
+  /** Unless the storage knows what it holds, a generation comes to the gates that it came to first. */
+  #gatesOf(key: Key, { gates, again }: Entering): readonly Gate[] {
+    const last = this.#gates.get(key);
+    const generation = this.#model.generation(key, "live");
+    const bound = !this.#ground.knowsHolders && last?.generation === generation;
+    const wanted = last && (again || bound) ? last.gates : gates.map((name) => POOL[name]);
+    this.#gates.set(key, { generation, gates: wanted });
+    return wanted;
   }
 
   #generation(key: Key): string {
@@ -677,6 +763,11 @@ function due(when: When): Due {
     case "far":
       return { at: Date.UTC(2100, 0, 1) };
   }
+}
+
+function fateOf(passage: Passage, { live }: Found): Fate {
+  if (passage === "parked") return live?.state === "scheduled" ? "later" : "line";
+  return passage === "dropped" ? "dropped" : "passed";
 }
 
 function keysOf(claims: readonly { readonly key: string }[]): ReadonlySet<string> {

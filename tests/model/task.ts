@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Due, EndedTask, Found, Progress } from "../../src/storage/contract.ts";
+import type { Due, EndedTask, Found, Held, Progress } from "../../src/storage/contract.ts";
 import { type Expected, Moment, type Span, type Told } from "./match.ts";
 
 /** One accepted schedule. */
@@ -26,7 +26,7 @@ export interface Run {
 
 /** A live task. Running: it has a run. */
 export interface Task extends Generation {
-  state: "scheduled" | "queued" | "running";
+  state: "scheduled" | "queued" | "running" | "waiting";
   attempt: number;
   deliveries: number;
   cancelled: boolean;
@@ -35,8 +35,14 @@ export interface Task extends Generation {
   heldSince?: Moment;
   due?: Moment;
   dueIn?: Span;
-  /** Of two queued tasks, the one with the smaller place goes first. */
+  /** Of two queued tasks, the one with the smaller place goes first; so too in line before a gate, as it was queued last. */
   place: number;
+  /** The limits that it holds, or at which a place is kept for it. */
+  readonly holds: Set<string>;
+  /** Its run was lost, and nobody has taken it since. */
+  lost: boolean;
+  /** The limit before which it is in line, while it waits. */
+  line?: Held;
   run?: Run;
   /** Who has it: who runs it or, queued, who had it set aside. Somebody else when it strayed. */
   holder?: string;

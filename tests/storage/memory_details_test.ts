@@ -5,9 +5,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { randomId } from "../../src/base/ids.ts";
 import { NEW, type Settlement, type Storage } from "../../src/storage/contract.ts";
+import { Gates } from "../../src/storage/memory/gates.ts";
 import { Heap, type Timed } from "../../src/storage/memory/heap.ts";
 import { openMemory } from "../../src/storage/memory/handle.ts";
+import { Line, type Linked } from "../../src/storage/memory/line.ts";
 import { Records } from "../../src/storage/memory/records.ts";
+import { Task } from "../../src/storage/memory/task.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 
 function open(url: string, clock: FakeClock, docket = "docket"): Storage {
@@ -169,4 +172,38 @@ test("Storage does not slow down with a long backlog", async () => {
 
   equal(await storage.count(), 0);
   ok(performance.now() - start < 10_000); // far more than it takes, far less than anything quadratic
+});
+
+test("Storage forgets gates that nobody uses, also behind some that stay long", () => {
+  const gates = new Gates();
+  const pass = (n: number, period: number, now: number) => {
+    const entry = { key: "", token: "", ttl: 0 };
+    const cooldown = { kind: "cooldown", id: `${n}`, period } as const;
+    const rate = { kind: "rate", id: `${n}`, max: 1, per: period, excess: "wait" } as const;
+    const task = new Task(`${n}`, randomId(), undefined, "");
+    gates.judge({ ...entry, gates: [cooldown, rate] }, task, now, () => false);
+  };
+  for (let n = 0; n < 5; n++) pass(n, 1_000_000, 0);
+  for (let n = 5; n < 100; n++) pass(n, 10, 0);
+  equal(gates.size, 200);
+
+  for (let n = 100; n < 200; n++) pass(n, 1, 20 + n); // invariant 62
+
+  ok(gates.size < 30, `${gates.size}`);
+});
+
+test("Line.insert() stands behind all that come before it", () => {
+  interface Item extends Linked<Item> {
+    readonly n: number;
+  }
+  fc.assert(fc.property(fc.array(fc.nat(20)), fc.nat(20), (numbers, left) => {
+    const line = new Line<Item>();
+    const items = numbers.map((n): Item => ({ n, ahead: undefined, behind: undefined }));
+    for (const item of items) line.insert(item, (other) => other.n > item.n);
+    const kept = items.filter(({ n }) => n !== left);
+    for (const item of items) if (item.n === left) line.remove(item);
+
+    // Of equals, who came first stands first.
+    deepEqual([...line], kept.toSorted((a, b) => a.n - b.n));
+  }));
 });

@@ -6,6 +6,8 @@
 
 import type { Millis } from "../../base/clock.ts";
 import type { Entry, Gate, Held } from "../contract.ts";
+import { Grants } from "./grants.ts";
+import { Line } from "./line.ts";
 import type { Task } from "./task.ts";
 
 type Of<Kind extends Gate["kind"]> = Extract<Gate, { kind: Kind }>;
@@ -23,22 +25,24 @@ interface Debounced {
   readonly task: Task;
   readonly generation: string;
   readonly due: Millis;
+  /** Who came before and went on. */
+  readonly older: readonly string[];
   /** Who passed last. */
   passed?: string;
   until: Millis;
 }
 
-/** Who passed a rate when, or will, within a window. */
-interface Grants {
-  readonly per: Millis;
-  readonly members: Map<string, Millis>;
-}
+/**
+ * A later one has come. Drops one that waits; of one that is to go on, it tells whether it does: one that has passed, or is
+ * about to ask.
+ */
+export type Supersede = (older: Task, passed: boolean) => boolean;
 
 /** All gates of a docket. Those that nobody uses leave nothing behind (invariant 62). */
 export class Gates {
   readonly #holders = new Map<string, Set<Task>>();
-  readonly #lines = new Map<string, Set<Task>>();
-  readonly #grants = new Map<string, Grants>();
+  readonly #lines = new Map<string, Line<Task>>();
+  readonly #rates = new Map<string, { readonly per: Millis; readonly grants: Grants }>();
   readonly #cooldowns = new Map<string, { readonly generation: string; readonly until: Millis }>();
   readonly #debounced = new Map<string, Debounced>();
 
@@ -50,7 +54,7 @@ export class Gates {
     { gates }: Entry,
     task: Task,
     now: Millis,
-    supersede: (older: Task) => void,
+    supersede: Supersede,
   ): Verdict {
     this.#forgetOld(now);
     for (const gate of gates) {
@@ -61,23 +65,26 @@ export class Gates {
     return { kind: "pass" };
   }
 
+  /** How many gates are held, waited for, or remember something. */
+  get size(): number {
+    const { size: held } = this.#holders;
+    return held + this.#lines.size + this.#rates.size + this.#cooldowns.size + this.#debounced.size;
+  }
+
   /** Puts a task in line: behind all that were queued before it, whoever was quicker to ask (invariant 59). */
   wait(task: Task, { id }: Held): void {
     task.line = id;
-    const line = this.#lines.get(id) ?? new Set();
-    const behind = [...line].reverse().findIndex((other) => other.arrival < task.arrival);
-    if (line.size === 0 || behind === 0) {
-      this.#lines.set(id, line.add(task));
-      return;
-    }
-    this.#lines.set(id, new Set([...line, task].sort((a, b) => a.arrival - b.arrival)));
+    let line = this.#lines.get(id);
+    if (!line) this.#lines.set(id, line = new Line());
+    line.insert(task, (other) => other.arrival > task.arrival);
   }
 
   /** Takes a task out of its line. */
   leaveLine(task: Task): void {
     const line = task.line === undefined ? undefined : this.#lines.get(task.line);
-    line?.delete(task);
-    if (line?.size === 0) this.#lines.delete(task.line!);
+    if (!line) return;
+    line.remove(task);
+    if (!line.first) this.#lines.delete(task.line!);
     task.line = undefined;
   }
 
@@ -96,7 +103,8 @@ export class Gates {
   /** Who may come in now, the longest waiting first. */
   admit(gate: Held): Task[] {
     const woken: Task[] = [];
-    for (const task of this.#lines.get(gate.id) ?? []) {
+    const line = this.#lines.get(gate.id);
+    for (let task = line?.first; task; task = line?.first) {
       if ((this.#holders.get(gate.id)?.size ?? 0) >= gate.max) break;
       this.leaveLine(task);
       this.#hold(gate, task);
@@ -105,7 +113,7 @@ export class Gates {
     return woken;
   }
 
-  #look(gate: Gate, task: Task, now: Millis, supersede: (older: Task) => void): Verdict {
+  #look(gate: Gate, task: Task, now: Millis, supersede: Supersede): Verdict {
     switch (gate.kind) {
       case "concurrency":
         return this.#isFull(gate, task) ? { kind: "line", gate } : { kind: "pass" };
@@ -130,41 +138,42 @@ export class Gates {
   }
 
   #lookAtRate({ id, max, per, excess }: Of<"rate">, task: Task, now: Millis): Verdict {
-    const grants = this.#grants.get(id)?.members ?? new Map<string, Millis>();
-    for (const [member, at] of grants) if (at <= now - per) grants.delete(member);
-    const mine = grants.get(memberOf(task));
-    if (mine !== undefined) return mine <= now ? { kind: "pass" } : { kind: "later", at: mine };
-    if (grants.size < max) return { kind: "pass" };
-    if (excess === "drop" && task.attempt === 1) return { kind: "drop" }; // what has begun comes later (invariant 61)
-    const taken = [...grants.values()].sort((a, b) => a - b);
-    const at = taken[taken.length - max] + per;
-    grants.set(memberOf(task), at); // its place is taken, so that who comes later comes later
-    this.#grants.set(id, { per, members: grants });
-    return { kind: "later", at };
+    const grants = this.#grantsOf(id, per);
+    grants.forget(now - per);
+    const member = memberOf(task);
+    if (grants.of(passed(member)) !== undefined) return { kind: "pass" }; // it comes again
+    const time = grants.of(member);
+    if (time !== undefined && time > now) return { kind: "later", at: time };
+    // Of what has its time already, only what began late can be in its way.
+    if ((time === undefined ? grants.size : grants.until(now) - 1) < max) return { kind: "pass" };
+    // What has begun comes later (invariant 61).
+    if (time === undefined && excess === "drop" && task.attempt === 1) return { kind: "drop" };
+    const last = time === undefined ? grants.before(max) : grants.beside(member, max, now);
+    grants.add(member, last + per); // its place is taken, so that who comes later comes later
+    return { kind: "later", at: last + per };
   }
 
   #lookAtDebounce(
     { id, quiet }: Of<"debounce">,
     task: Task,
     now: Millis,
-    supersede: (older: Task) => void,
+    supersede: Supersede,
   ): Verdict {
     const latest = this.#debounced.get(id);
     if (latest?.passed === task.generation) return { kind: "pass" }; // it comes again: a later one may wait
     if (latest?.generation === task.generation) {
       return latest.due <= now ? { kind: "pass" } : { kind: "later", at: latest.due };
     }
-    if (task.attempt > 1) return { kind: "drop" }; // later ones have passed meanwhile
-    if (latest && latest.passed !== latest.generation && !latest.task.run) supersede(latest.task);
-    const due = now + quiet;
     const { generation } = task;
-    this.#debounced.set(id, {
-      task,
-      generation,
-      due,
-      passed: latest?.passed,
-      until: due + MEMORY,
-    });
+    if (latest?.older.includes(generation)) return { kind: "drop" }; // it was here before the latest
+    if (task.attempt > 1) return { kind: latest?.passed === undefined ? "pass" : "drop" }; // a later one has passed
+    let older = latest?.older ?? [];
+    if (latest && supersede(latest.task, latest.passed === latest.generation)) {
+      older = [latest.generation, ...older].slice(0, MOST_OLDER);
+    }
+    const due = now + quiet;
+    const until = due + LONGEST; // however long it waits for its turn
+    this.#debounced.set(id, { task, generation, due, older, passed: latest?.passed, until });
     return { kind: "later", at: due };
   }
 
@@ -173,9 +182,11 @@ export class Gates {
       case "concurrency":
         return this.#hold(gate, task);
       case "rate": {
-        const members = this.#grants.get(gate.id)?.members ?? new Map<string, Millis>();
-        if (!members.has(memberOf(task))) members.set(memberOf(task), now);
-        return void this.#grants.set(gate.id, { per: gate.per, members });
+        const grants = this.#grantsOf(gate.id, gate.per);
+        const member = memberOf(task);
+        if (grants.of(passed(member)) !== undefined) return;
+        if (grants.of(member) !== undefined) grants.remove(member);
+        return grants.add(passed(member), now);
       }
       case "cooldown": {
         const cooling = this.#cooldowns.get(gate.id);
@@ -192,7 +203,7 @@ export class Gates {
     const latest = this.#debounced.get(id);
     if (!latest) return;
     latest.passed = generation;
-    latest.until = now + quiet + MEMORY;
+    if (latest.generation === generation) latest.until = now + quiet + MEMORY;
   }
 
   #hold({ id, max }: Held, task: Task): void {
@@ -203,32 +214,48 @@ export class Gates {
     (task.held ??= []).push({ id, max });
   }
 
+  #grantsOf(id: string, per: Millis): Grants {
+    let rate = this.#rates.get(id);
+    if (rate?.per !== per) {
+      this.#rates.set(id, rate = { per, grants: rate?.grants ?? new Grants() });
+    }
+    return rate.grants;
+  }
+
   /** A few of what nobody asks for any more, each time. */
   #forgetOld(now: Millis): void {
-    for (const [id, { until }] of first(this.#cooldowns)) {
-      if (until <= now) this.#cooldowns.delete(id);
-    }
-    for (const [id, { until }] of first(this.#debounced)) {
-      if (until <= now) this.#debounced.delete(id);
-    }
-    for (const [id, { per, members }] of first(this.#grants)) {
-      if ([...members.values()].every((at) => at + per <= now)) this.#grants.delete(id);
-    }
+    forgetFew(this.#cooldowns, ({ until }) => until <= now);
+    forgetFew(this.#debounced, ({ until }) => until <= now);
+    forgetFew(this.#rates, ({ per, grants }) => grants.last + per <= now);
   }
 }
 
-/** How long it is remembered who was the last to come, after it was due: one that is given back comes again. */
+/** How long it is remembered who passed a debounce last: one that is given back comes again. */
 const MEMORY: Millis = 3_600_000;
+
+/** How long it is remembered who is to pass next. */
+const LONGEST: Millis = 30 * 86_400_000;
+
+/** So many are remembered that a later one took the place of while they ran. */
+const MOST_OLDER = 32;
 
 /** An attempt passes once: one that was given back has passed already. */
 function memberOf({ generation, attempt }: Task): string {
   return `${generation}${attempt}`;
 }
 
-function* first<K, V>(map: Map<K, V>): Iterable<[K, V]> {
-  let left = 3;
-  for (const entry of map) {
-    yield entry;
+/** A member counts from when it begins, whatever time it was given. */
+function passed(member: string): string {
+  return `p${member}`;
+}
+
+/** Looks at the next three, and goes on behind them the next time: what stays long hides nothing. */
+function forgetFew<V>(map: Map<string, V>, isOld: (value: V) => boolean): void {
+  let left = Math.min(3, map.size);
+  if (left === 0) return;
+  for (const [id, value] of map) {
+    map.delete(id);
+    if (!isOld(value)) map.set(id, value);
     if (--left === 0) return;
   }
 }

@@ -35,6 +35,19 @@ export class Line<T extends Linked<T>> {
     this.#last = item;
   }
 
+  /** Stands behind all that do not come after it: few do, or this takes its time. */
+  insert(item: T, comesAfter: (other: T) => boolean): void {
+    let ahead = this.#last;
+    while (ahead && comesAfter(ahead)) ahead = ahead.ahead;
+    if (ahead === this.#last) return this.push(item);
+    const behind = ahead ? ahead.behind : this.#first;
+    item.ahead = ahead;
+    item.behind = behind;
+    if (ahead) ahead.behind = item;
+    else this.#first = item;
+    if (behind) behind.ahead = item;
+  }
+
   /** Leaves this line, in which the item stands. */
   remove(item: T): void {
     const { ahead, behind } = item;

@@ -280,9 +280,11 @@ export class Memory {
         const reason = task.cancelled ? "cancelled" : "replaced";
         return this.#turnAway(task, cancelledAt(task.attempt, reason, entry.ttl), now);
       }
-      const verdict = this.#tasks.gates.judge(entry, task, now, (older) => {
-        // One that is live and does not run; whatever it waits for, it has become the older one.
-        if (this.#tasks.get(older.key) === older) this.#cancel(older, "dropped", now, ttl);
+      const verdict = this.#tasks.gates.judge(entry, task, now, (older, passed) => {
+        if (this.#tasks.get(older.key) !== older) return false;
+        if (passed || older.run) return true;
+        this.#cancel(older, "dropped", now, ttl); // whatever it waits for
+        return false;
       });
       switch (verdict.kind) {
         case "pass":
@@ -483,6 +485,7 @@ export class Memory {
   #putOff(task: Task, now: Millis): void {
     this.#tasks.leave(task);
     task.deliveries--;
+    task.heldSince = undefined; // who had it enter knows it
     this.#tasks.giveBack(task, now);
   }
 

@@ -278,10 +278,32 @@ export function gateTests(test: Test): void {
     await scene.advance(80);
     await scene.storage.promote(10);
     const [again] = await worker.claim();
-
-    equal(await enter(scene, again, gate), "passed");
     const late = await scene.running("late");
-    equal(await enter(scene, late.claim, gate), "parked");
+
+    const passages = await scene.storage.enter([entry(again, gate), entry(late.claim, gate)]);
+
+    deepEqual(passages, ["passed", "parked"]);
+  });
+
+  test("Storage.enter() has a run before a rate count from when it begins, however late", async (scene) => {
+    const per = 300;
+    const gate: Gate = { kind: "rate", id: "r", max: 1, per, excess: "wait" };
+    const { worker, claims: [first, b, c] } = await claimed(scene, ["first", "b", "c"]);
+    for (const claim of [first, b, c]) await enter(scene, claim, gate);
+    await scene.advance(per * 1.7);
+    await scene.storage.promote(10);
+    const [late, soon] = await worker.claim(); // two, where this took very long
+    const { from } = await within(
+      scene,
+      async () => equal(await enter(scene, late, gate), "passed"),
+    );
+    await scene.advance(per * 0.5);
+    await scene.storage.promote(10);
+    const third = soon ?? (await worker.claim())[0];
+
+    const passage = await within(scene, async () => await enter(scene, third, gate));
+
+    if (passage.to - from < per) equal(passage.value, "parked"); // its time has come, but not since the late one's
   });
 
   test("Storage.enter() drops the excess of a rate, where it is to", async (scene) => {
@@ -379,6 +401,87 @@ export function gateTests(test: Test): void {
     await leave(holder.worker, holder.claim, ONE);
   });
 
+  test("Storage.enter() forgets since when nobody knew what it puts off", async (scene) => {
+    const { worker, claims } = await claimed(scene, ["in", "in line", "later"]);
+    const [holder, ...strange] = claims;
+    for (const claim of strange) {
+      await worker.settle(claim, { kind: "released", due: undefined, held: true });
+    }
+    equal(await enter(scene, holder, ONE), "passed");
+    const [second, third] = await worker.claim();
+    ok(second.heldSince !== undefined && third.heldSince !== undefined);
+
+    equal(await enter(scene, second, ONE), "parked");
+    equal(await enter(scene, third, { kind: "debounce", id: "d", quiet: LONG }), "parked");
+
+    like(await scene.live(second.key), { state: "waiting", heldSince: undefined });
+    like(await scene.live(third.key), { state: "scheduled", heldSince: undefined });
+    await leave(worker, holder, ONE);
+  });
+
+  test("Storage.enter() forgets what was reported of a run that it puts off", async (scene) => {
+    const { worker, claims: [holder, b] } = await claimed(scene, ["holder", "b"]);
+    equal(await enter(scene, holder, ONE), "passed");
+    const { key, token } = b;
+    await scene.storage.report([{ key, token, progress: { current: 1, total: 2 } }]);
+
+    equal(await enter(scene, b, ONE), "parked");
+
+    await leave(worker, holder, ONE);
+    const [again] = await worker.claim();
+    equal((await scene.live("b")).progress, undefined); // invariant 25
+    equal(await enter(scene, again, ONE), "passed");
+    await leave(worker, again, ONE); // and nothing is left behind (invariant 80)
+  });
+
+  test("Storage.enter() lets a debounce's last pass, also where an older one was about to enter", async (scene) => {
+    const { worker, claims: [older] } = await claimed(scene, ["older"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    equal(await enter(scene, older, gate), "parked");
+    const newer = await scene.add("newer"); // queued before the older one is due
+    await scene.advance(50);
+    await scene.storage.promote(10);
+    const claims = await worker.claim();
+    deepEqual(keysOf(claims), ["newer", "older"]);
+
+    const passages = await scene.storage.enter(claims.map((claim) => entry(claim, gate)));
+
+    deepEqual(passages, ["parked", "dropped"]); // invariant 62
+    like(await scene.ended("older"), { state: "cancelled", reason: "dropped" });
+    like(await scene.live("newer"), { generation: newer.generation, state: "scheduled" });
+  });
+
+  test("Storage.enter() drops who was given back when a later one has passed a debounce since", async (scene) => {
+    const { worker, claims: [a] } = await claimed(scene, ["a"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    equal(await enter(scene, a, gate), "parked");
+    const [run] = await due(scene, worker);
+    equal(await enter(scene, run, gate), "passed");
+    const b = await scene.running("b");
+    equal(await enter(scene, b.claim, gate), "parked");
+    await worker.settle(run, { kind: "released", due: undefined });
+    const [again] = await worker.claim();
+    equal(await enter(scene, again, gate), "passed"); // the later one only waits
+    const [later] = await due(scene, b.worker);
+    equal(await enter(scene, later, gate), "passed");
+    await worker.settle(again, { kind: "released", due: undefined });
+    const [late] = await worker.claim();
+
+    equal(await enter(scene, late, gate), "dropped"); // older arguments after newer ones
+  });
+
+  test("Storage.enter() has retries pass a debounce that has been forgotten", async (scene) => {
+    const { worker, claims } = await claimed(scene, ["a", "another"]);
+    const gate: Gate = { kind: "debounce", id: "d", quiet: 30 };
+    for (const claim of claims) await worker.settle(claim, { kind: "retried", due: undefined });
+
+    for (const retried of await worker.claim()) {
+      equal(await enter(scene, retried, gate), "passed"); // nobody came later
+    }
+    const b = await scene.running("b");
+    equal(await enter(scene, b.claim, gate), "parked");
+  });
+
   test("Storage.enter() shares gates by kind and id alone", async (scene) => {
     const { claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
 
@@ -397,6 +500,20 @@ async function claimed(
   const claims = await worker.claim(keys.length);
   deepEqual(keysOf(claims), keys);
   return { worker, claims };
+}
+
+/** What is due after a while, claimed. */
+async function due(scene: Scene, worker: Worker): Promise<readonly Claim[]> {
+  await scene.advance(50);
+  await scene.storage.promote(10);
+  return await worker.claim();
+}
+
+/** What comes of something, and the storage's instants before and after it. */
+async function within<T>({ storage }: Scene, act: () => Promise<T>) {
+  const from = await storage.now();
+  const value = await act();
+  return { from, value, to: await storage.now() };
 }
 
 function entry({ key, token }: Claim, ...gates: readonly Gate[]) {

@@ -4,6 +4,11 @@
  * @module
  */
 
+import type { Millis } from "../../../base/clock.ts";
+
+/** How long a stranger's key is kept that stood in the place of one of ours, in milliseconds. */
+export const ASIDE: Millis = 7 * 86_400_000;
+
 /** Short names; `now` in milliseconds on the server's clock (invariant 79); `stamp`, made once: numbers are dear to print. */
 export const time = /* lua */ `
 local call, sub, byte, match = redis.call, string.sub, string.byte, string.match

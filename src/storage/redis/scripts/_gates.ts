@@ -4,10 +4,12 @@
  * @module
  */
 
+import type { Millis } from "../../../base/clock.ts";
+import { ASIDE } from "./_common.ts";
 import { flush, places } from "./_tasks.ts";
 
-/** A holder that gives no sign for so long holds nothing any more, so that no key stays for ever; in milliseconds. */
-const LONGEST_HOLD = 30 * 86_400_000;
+/** Who gives no sign for so long holds nothing any more, nor waits, so that no key stays for ever; in milliseconds. */
+export const LONGEST: Millis = 30 * 86_400_000;
 
 /**
  * Holders are a hash, key → generation: a row of that generation, which runs or is queued with its place kept, is what
@@ -18,15 +20,27 @@ export const gates = /* lua */ `
 local function holdersOf(id) return gatePrefix .. 'h:' .. id end
 local function lineOf(id) return gatePrefix .. 'l:' .. id end
 
--- Renewed now and then: no hash of holders that is in use comes anywhere near its end.
-local function hold(id, key, generation, others)
+-- A command on a gate's key. What a stranger put in its place is set aside: else it would hold up all that comes with it
+-- (invariant 5).
+local function ask(command, name, ...)
+  local reply = redis.pcall(command, name, ...)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then
+    call('RENAME', name, name .. ':aside')
+    call('PEXPIRE', name .. ':aside', '${ASIDE}')
+  end
+  return call(command, name, ...)
+end
+
+-- Renewed each time, so that none that is in use comes anywhere near its end.
+local function hold(id, key, generation)
   call('HSET', holdersOf(id), key, generation)
-  if others == 0 or now % 64 == 0 then call('PEXPIRE', holdersOf(id), '${LONGEST_HOLD}') end
+  call('PEXPIRE', holdersOf(id), '${LONGEST}')
 end
 
 -- Those that ended, or wait again, and did not leave: dead by their deliveries, say.
 local function prune(id)
-  local held = call('HGETALL', holdersOf(id))
+  local held = ask('HGETALL', holdersOf(id))
   for i = 1, #held, 2 do
     local row = call('HGET', state, held[i])
     local status = row and byte(row, 1)
@@ -37,8 +51,8 @@ end
 
 -- Wakes the longest waiting, as many as may come in: queued, with their places kept, so that nobody overtakes them.
 local function admit(id, max)
-  if call('ZCARD', lineOf(id)) == 0 then return end
-  local inside = call('HLEN', holdersOf(id))
+  if ask('ZCARD', lineOf(id)) == 0 then return end
+  local inside = ask('HLEN', holdersOf(id))
   while inside < max do
     local key = call('ZPOPMIN', lineOf(id))[1]
     if not key then return end
@@ -47,9 +61,9 @@ local function admit(id, max)
     if row and byte(row, 1) == 87 then attempt, deliveries, due, of = match(row, '^|(%d+)|(%d+)|(%d*)|%d+|(.*)$', 25) end
     if of == id then                                        -- else it was cancelled, or is in another line by now
       call('ZREM', waiters, key)
-      hold(id, key, sub(row, 3, 24), inside)
+      hold(id, key, sub(row, 3, 24))
       wait(key, sub(row, 3, 24), attempt, deliveries, due)
-      if byte(put[#put], 1) == 81 then put[#put] = put[#put] .. '|' .. max .. '|' .. id end
+      if byte(put[#put], 1) == 81 then put[#put] = put[#put] .. string.format('|%.0f|', max) .. id end
       inside = inside + 1
     end
   end

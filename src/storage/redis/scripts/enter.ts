@@ -6,11 +6,14 @@
 
 import { type Script, script } from "../script.ts";
 import { allowWhenFull, events, hint, leave, lists, records, time } from "./_common.ts";
-import { gates, succeed } from "./_gates.ts";
+import { gates, LONGEST, succeed } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
-/** How long it is remembered who was the last to come before a debounce, after it was due; in milliseconds. */
+/** How long it is remembered who passed a debounce last; in milliseconds. */
 const MEMORY = 3_600_000;
+
+/** So many are remembered that a later one took the place of while they ran: each has 22 characters. */
+const MOST_OLDER = 32;
 
 /**
  * The rest: for each entry its key, its token, the TTL of its record, how many gates, and for each of these a letter, its
@@ -26,7 +29,8 @@ const MEMORY = 3_600_000;
  * The answer is a letter for each: `p` passed, `w` parked, `x` ended, `f` fenced.
  *
  * - Gates are looked at in the order given, and the first that refuses decides. Only when all let it pass is anything taken
- *   of them; of a rate that refuses for now a later place is taken, once (invariant 61).
+ *   of them; of a rate that refuses for now a later time is taken (invariant 61). A run counts from when it begins: where
+ *   others began late, it is put off once more.
  * - What has not begun and is to be cancelled, or replaced, ends here (invariants 14, 28).
  * - Acquiring or parking is one step, and what was kept for a run that is parked goes to the next in line (invariant 59).
  * - Sent again: who has passed passes again, by its generation and attempt; what is parked or ended is fenced
@@ -91,74 +95,93 @@ ${places}
 ${tasks}
 ${gates}
 
--- A later one has come: this one is dropped, wherever it waits (invariant 62).
-local function supersede(key, generation)
+-- A later one has come: this one is dropped, wherever it waits (invariant 62). One that has passed, or was claimed and is
+-- about to ask, is named: it must not be taken for a later one when it comes again.
+local function supersede(key, generation, passed)
   local row = call('HGET', state, key)
-  if not row or sub(row, 3, 24) ~= generation or byte(row, 1) == 82 then return end
+  if not row or sub(row, 3, 24) ~= generation then return '' end
+  if passed or byte(row, 1) == 82 then return generation end
   call('HDEL', state, key)
   call('HDEL', bodies, key)
   leave(key, row)
   local attempt = runOf(row)
   record(key, 'X', generation, recordTtl, 'd' .. note(attempt))
   tell('X', generation, key, attempt, '', 'd')
+  return ''
 end
 
 -- What a gate says: nothing to let it pass, 'drop', 'line', or the instant at which to come again.
 local looks = {
   h = function(gate, key, generation)
     local name = holdersOf(gate.id)
-    gate.mine = call('HGET', name, key) == generation
+    gate.mine = ask('HGET', name, key) == generation
     if gate.mine then return end
-    if call('ZCARD', lineOf(gate.id)) > 0 then return 'line' end        -- arrivals do not overtake
-    gate.inside = call('HLEN', name)
-    if gate.inside < gate.a then return end
+    if ask('ZCARD', lineOf(gate.id)) > 0 then return 'line' end        -- arrivals do not overtake
+    if call('HLEN', name) < gate.a then return end
     prune(gate.id)
-    gate.inside = call('HLEN', name)
-    if gate.inside >= gate.a then return 'line' end
+    if call('HLEN', name) >= gate.a then return 'line' end
   end,
   r = function(gate, key, generation, attempt)
     local name, member = gatePrefix .. 'r:' .. gate.id, generation .. attempt
-    call('ZREMRANGEBYSCORE', name, '-inf', now - gate.b)
-    local mine = call('ZSCORE', name, member)
-    gate.mine = mine
-    if mine then return tonumber(mine) > now and tonumber(mine) or nil end
-    if call('ZCARD', name) < gate.a then return end
-    if gate.c == 1 and attempt == '1' then return 'drop' end           -- what has begun comes later (invariant 61)
-    local at = call('ZRANGE', name, -gate.a, -gate.a, 'WITHSCORES')[2] + gate.b
+    ask('ZREMRANGEBYSCORE', name, '-inf', now - gate.b)
+    gate.mine = call('ZSCORE', name, 'p' .. member)                     -- it has passed, and comes again
+    if gate.mine then return end
+    local time = tonumber(call('ZSCORE', name, member) or nil)
+    if time and time > now then return time end
+    local last
+    if time then                                                        -- only what began late can be in its way
+      local before = call('ZCOUNT', name, '-inf', now)
+      if before <= gate.a then return end
+      local rank = call('ZREVRANK', name, member) - (call('ZCARD', name) - before)
+      last = call('ZREVRANGEBYSCORE', name, now, '-inf', 'WITHSCORES', 'LIMIT', rank < gate.a and gate.a or gate.a - 1, 1)
+    else
+      if call('ZCARD', name) < gate.a then return end
+      if gate.c == 1 and attempt == '1' then return 'drop' end         -- what has begun comes later (invariant 61)
+      last = call('ZRANGE', name, -gate.a, -gate.a, 'WITHSCORES')
+    end
+    local at = last[2] + gate.b
     call('ZADD', name, string.format('%.0f', at), member)
-    call('PEXPIRE', name, string.format('%.0f', at - now + gate.b))
+    call('PEXPIRE', name, string.format('%.0f', call('ZRANGE', name, -1, -1, 'WITHSCORES')[2] - now + gate.b))
     return at
   end,
   c = function(gate, key, generation, attempt)
     if attempt ~= '1' then return end                                   -- it has begun before: a retry is no other run
-    local by = call('GET', gatePrefix .. 'c:' .. gate.id)
+    local by = ask('GET', gatePrefix .. 'c:' .. gate.id)
     if by and by ~= generation then return 'drop' end                   -- never the one that holds it
   end,
   d = function(gate, key, generation, attempt)
     local name = gatePrefix .. 'd:' .. gate.id
-    local latest = call('HMGET', name, 'generation', 'key', 'due', 'passed')
+    local latest = ask('HMGET', name, 'generation', 'key', 'due', 'passed', 'older')
+    local older = latest[5] or ''
+    gate.known, gate.last = latest[1], latest[1] == generation
     if latest[4] == generation then return end                          -- it comes again: a later one may wait
     if latest[1] == generation then
       local due = tonumber(latest[3])
       return due > now and due or nil
     end
-    if attempt ~= '1' then return 'drop' end                            -- later ones have passed meanwhile
-    if latest[1] and latest[1] ~= latest[4] then supersede(latest[2], latest[1]) end
+    for at = 1, #older, 22 do
+      if sub(older, at, at + 21) == generation then return 'drop' end   -- it was here before the latest
+    end
+    if attempt ~= '1' then return latest[4] and 'drop' end              -- later ones have passed meanwhile, or it was the last
+    if latest[1] then older = sub(supersede(latest[2], latest[1], latest[1] == latest[4]) .. older, 1, ${
+    22 * MOST_OLDER
+  }) end
     local due = now + gate.a
-    call('HSET', name, 'generation', generation, 'key', key, 'due', string.format('%.0f', due))
-    call('PEXPIRE', name, string.format('%.0f', gate.a + ${MEMORY}))
+    call('HSET', name, 'generation', generation, 'key', key, 'due', string.format('%.0f', due), 'older', older)
+    call('PEXPIRE', name, string.format('%.0f', gate.a + ${LONGEST}))   -- however long it waits for its turn
     return due
   end,
 }
 
 local takes = {
   h = function(gate, key, generation)
-    if not gate.mine then hold(gate.id, key, generation, gate.inside) end
+    if not gate.mine then hold(gate.id, key, generation) end
   end,
   r = function(gate, key, generation, attempt)
     if gate.mine then return end
     local name = gatePrefix .. 'r:' .. gate.id
-    call('ZADD', name, string.format('%.0f', now), generation .. attempt)
+    call('ZREM', name, generation .. attempt)
+    call('ZADD', name, string.format('%.0f', now), 'p' .. generation .. attempt)
     local last = call('ZRANGE', name, -1, -1, 'WITHSCORES')[2]
     call('PEXPIRE', name, string.format('%.0f', last - now + gate.b))
   end,
@@ -166,8 +189,9 @@ local takes = {
     call('SET', gatePrefix .. 'c:' .. gate.id, generation, 'PX', string.format('%.0f', gate.a), 'NX')
   end,
   d = function(gate, key, generation)
+    if not gate.known then return end                                   -- it has been forgotten: nobody came later
     call('HSET', gatePrefix .. 'd:' .. gate.id, 'passed', generation)
-    call('PEXPIRE', gatePrefix .. 'd:' .. gate.id, string.format('%.0f', gate.a + ${MEMORY}))
+    if gate.last then call('PEXPIRE', gatePrefix .. 'd:' .. gate.id, string.format('%.0f', gate.a + ${MEMORY})) end
   end,
 }
 
@@ -190,10 +214,10 @@ local function passage(row, key, token, ttl, asked)
 
   acknowledge({ entry }, true)
   deliveries = math.max(0, deliveries - 1)                  -- it takes its own delivery back
+  if flags >= 4 then call('DEL', progressPrefix .. key) end  -- what it has reported goes with the run (invariant 25)
   local reply = 'w'
   if said == 'drop' then
     reply = 'x'
-    if flags >= 4 then call('DEL', progressPrefix .. key) end
     local next = flags % 4 >= 2 and replacement(key)
     local reason = flags % 2 == 1 and 'c' or next and 'r' or 'd'
     record(key, 'X', generation, ttl, reason .. note(attempt))
@@ -204,17 +228,18 @@ local function passage(row, key, token, ttl, asked)
     local ms, sequence = match(entry, '^(%d+)%-(%d+)$')
     local turn = string.format('%.0f', ms * 4096 + math.min(4095, tonumber(sequence)))
     call('ZADD', waiters, turn, key)
-    call('ZADD', lineOf(asked.line.id), turn, key)
+    ask('ZADD', lineOf(asked.line.id), turn, key)
     local n = #put
     put[n + 1] = key
-    put[n + 2] = 'W0' .. generation .. '|' .. attempt .. '|' .. deliveries .. '|' .. due .. '|' .. asked.line.a .. '|' .. asked.line.id
+    local max = string.format('%.0f', asked.line.a)         -- a large one would print as '1e+15'
+    put[n + 2] = 'W0' .. generation .. '|' .. attempt .. '|' .. deliveries .. '|' .. due .. '|' .. max .. '|' .. asked.line.id
     tell('W', generation, key, attempt)
   else
     wait(key, generation, attempt, deliveries, string.format('%.0f', said))
   end
   ${flush}
   for i = 1, #asked do                                      -- what was kept for it goes to the next in line
-    if asked[i].kind == 'h' and call('HGET', holdersOf(asked[i].id), key) == generation then
+    if asked[i].kind == 'h' and ask('HGET', holdersOf(asked[i].id), key) == generation then
       call('HDEL', holdersOf(asked[i].id), key)
       admit(asked[i].id, asked[i].a)
     end

@@ -225,7 +225,7 @@ if #ARGV >= FIRST then
         for _ = 1, count do
           local length, max, start = match(outcome, '^(%d+)|(%d+)|()', at)
           local id = sub(outcome, start, start + length - 1)
-          call('HDEL', holdersOf(id), key)
+          ask('HDEL', holdersOf(id), key)
           left[#left + 1] = { id, tonumber(max) }
           at = start + length
         end

@@ -7,16 +7,13 @@
 import type { Swept } from "../../contract.ts";
 import { memoriesOf } from "../lane.ts";
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
+import { allowWhenFull, ASIDE, events, hint, lists, records, time } from "./_common.ts";
 import { group } from "./_group.ts";
 import { gates } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
 /** How many consumers, and advertisements, are looked after in one call. */
 const MOST_CONSUMERS = 100;
-
-/** How long a stranger's key is kept that stood in the place of one of ours, in milliseconds. */
-const ASIDE = 7 * 86_400_000;
 
 /**
  * One page of the live tasks: XTRIM, DEL of the stream or the due set, XGROUP DESTROY and DELCONSUMER lose no task
@@ -210,7 +207,7 @@ for i = 1, #found, 2 do
     local max, id = match(row, '^|%d+|%d+|%d*|(%d+)|(.*)$', 25)
     if id then
       lines[id] = tonumber(max)
-      if not call('ZSCORE', waiters, key) or not call('ZSCORE', lineOf(id), key) then
+      if not call('ZSCORE', waiters, key) or not ask('ZSCORE', lineOf(id), key) then
         repaired = repaired + 1
         local turn = call('ZSCORE', waiters, key) or call('ZSCORE', lineOf(id), key) or string.format('%.0f', now * 4096)
         call('ZADD', waiters, turn, key)
