@@ -5,7 +5,7 @@
  */
 
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
-import { DocketError } from "../../base/errors.ts";
+import { DocketError, messageOf } from "../../base/errors.ts";
 import type { Docket } from "../../docket/docket.ts";
 import { internalsOf } from "../../docket/internals.ts";
 import type { Storage } from "../../storage/contract.ts";
@@ -115,7 +115,8 @@ export class TopView {
   #draw(): void {
     const silence = this.#askedAt === undefined ? undefined : {
       span: this.#clock.monotonic() - this.#askedAt,
-      reason: this.#failure?.message,
+      // The cause alone: a line has little room, and the title names the docket and its place.
+      reason: this.#failure && messageOf(this.#failure.cause ?? this.#failure),
     };
     const state = {
       name: this.#docket.name,
