@@ -140,6 +140,22 @@ test("Rates forgets what was before it ended", async () => {
   deepEqual(rates.perSecond, those({}));
 });
 
+test("Rates forgets those of which it heard nothing for the longest time", async () => {
+  const { clock, rates, hear } = listen();
+  const last = 100_000;
+  for (let i = 0; i < last; i++) hear("running", { generation: `${i}` });
+  hear("running", { generation: "0" });
+  hear("running", { generation: `${last}` });
+  hear("queued", { generation: "1", attempt: 2 });
+  await clock.advance("1s");
+  deepEqual(rates.perSecond, those({ queued: 1, started: last + 2 }));
+
+  for (const i of [0, 2, last]) hear("queued", { generation: `${i}`, attempt: 2 });
+  await clock.advance("1s");
+
+  equal(rates.perSecond?.retried, 1.5);
+});
+
 onEveryStorage("Rates", (test) => {
   test("counts what workers do: runs that begin, retries, and no run at a limit", async (stage) => {
     const limited = task("limited", { limit: new ConcurrencyLimit({ max: 1 }) }, () => {});

@@ -91,6 +91,16 @@ test("renderTop() needs no more than 40 columns", () => {
   ]);
 });
 
+test("renderTop() breaks a line where the next number does not fit whole", () => {
+  const rates = (columns: number) => renderTop(state(), { columns, rows: 23 }).slice(1, 3);
+
+  deepEqual(rates(79).map((line) => line.length), [79, 35]);
+  deepEqual(rates(78), [
+    "per second  queued 12,346  started 99.9  completed 100  failed 0.2",
+    "            retried 0.0  cancelled 0.0  dead 0.1",
+  ]);
+});
+
 test("renderTop() tells what there is no room for", () => {
   const crowd = state({
     found: found({
@@ -120,6 +130,24 @@ test("renderTop() tells what there is no room for", () => {
   deepEqual(shape(7), ["1 work", "12,345", "Some h"]);
   deepEqual(shape(6), ["1 work", "12,345"]);
   equal(renderTop(crowd, { columns: 80, rows: 1 }).length, 1);
+});
+
+test("renderTop() leaves a line for what is not listed", () => {
+  const some = { workers: [worker("one")], running: [running({})], failed: [failed({})] };
+  const more = state({ found: found({ ...some, counts: { running: 3 } }) });
+  const shape = (rows: number) =>
+    renderTop(more, { columns: 80, rows }).slice(4).map((line) => line.slice(0, 12).trimEnd());
+
+  deepEqual(shape(11), [
+    ...["WORKER  RUNN", "one     1+/1"],
+    ...["RUNNING  KEY", "import   imp", "… and 2 more"],
+    ...["FAILED  KEY", "charge  char"],
+  ]);
+  deepEqual(shape(10), [
+    ...["WORKER  RUNN", "one     1+/1"],
+    "3 running",
+    ...["FAILED  KEY", "charge  char"],
+  ]);
 });
 
 test("renderTop() says for how long there is no answer, and shows what was known", () => {

@@ -6,7 +6,7 @@
 
 import { deepStrictEqual as deepEqual, match, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { Docket } from "../../mod.ts";
+import { ConnectionError, Docket, Worker } from "../../mod.ts";
 import { TopView } from "../../src/cli/top/view.ts";
 import type { Storage } from "../../src/storage/contract.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
@@ -51,6 +51,36 @@ test("TopView tells of a docket that does not answer, and finds back to it", asy
   match(scene.screen, / 00:02:04 UTC\nper second +queued 0\.0 .*\n.*\ntasks +queued 2 /);
 });
 
+test("TopView tells why there is no answer, without what the title says", async () => {
+  const cause = new Error("connect ECONNREFUSED");
+  await using scene = await Scene.open({
+    survey: () => Promise.reject(new ConnectionError("Cannot survey: redis://host: …", { cause })),
+  });
+  void scene.show(1_000);
+
+  await scene.clock.settle();
+
+  match(scene.screen, /\nNo answer for 0s: connect ECONNREFUSED$/);
+});
+
+test("TopView knows who runs what, also of more than there is room for", async () => {
+  await using scene = await Scene.open();
+  const gate = Promise.withResolvers<void>();
+  async function hold(): Promise<void> {
+    await gate.promise;
+  }
+  for (let i = 0; i < 40; i++) await scene.docket.add(hold)();
+  await using worker = new Worker(scene.docket, { name: "one", concurrency: 50 });
+  void worker.runForever();
+  void scene.show(1_000);
+
+  await scene.clock.advance("3s");
+
+  match(scene.screen, /\none {5}40\/50 /);
+  gate.resolve();
+  await scene.clock.settle();
+});
+
 test("TopView tells of a look that takes long, before it is over", async () => {
   await using scene = await Scene.open();
   scene.faulty.slow("2500ms");
@@ -65,7 +95,11 @@ test("TopView tells of a look that takes long, before it is over", async () => {
   match(scene.screen, /\nNo answer for 2s$/);
   await scene.clock.advance("500ms");
 
-  match(scene.screen, / 00:00:02 UTC\nper second /);
+  match(scene.screen, / 00:00:02 UTC\nper second +queued – /);
+  await scene.clock.advance("3500ms"); // the second look is over, and it has been listened for a second
+  match(scene.screen, / 00:00:06 UTC\nper second +queued 0\.0 /);
+  await scene.clock.advance("2s"); // the third one is under way: maybe nothing is heard, either
+  match(scene.screen, / 00:00:06 UTC\nNo answer for 1s\nper second +queued – /);
 });
 
 test("TopView listens again where listening has failed", async () => {
