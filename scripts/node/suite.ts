@@ -24,6 +24,7 @@ const COMMANDS = [
   "stopping",
   "strike",
   "tasks",
+  "top",
   "tour",
   "unreachable",
   "watch",
