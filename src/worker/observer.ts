@@ -6,12 +6,12 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { Clock, Millis } from "../base/clock.ts";
-import type { Message } from "../base/message.ts";
+import { decodeMessage, type Message } from "../base/message.ts";
 import type { Counter } from "../instrumentation/instruments.ts";
 import { meters } from "../instrumentation/meters.ts";
 import { fail, isTracing, type Span, startRun, within } from "../instrumentation/spans.ts";
 import type { Tally } from "../instrumentation/tally.ts";
-import type { Claim, Settlement } from "../storage/contract.ts";
+import type { Claim, ParkedTask, Settlement } from "../storage/contract.ts";
 
 const log = getLogger(["docket", "worker"]);
 
@@ -74,6 +74,16 @@ export class Observer {
     if (!this.#metered) return;
     const { docket, worker } = this.#options;
     meters.count(counter, { docket, worker, task });
+  }
+
+  /** Tells of tasks that were parked where they were to be claimed. */
+  parked(tasks: readonly ParkedTask[]): void {
+    this.look();
+    for (const { key, body, reason } of tasks) {
+      const task = taskOf(body);
+      this.count("docket_tasks_dead", task);
+      log.error("Parked {key}: {reason}", { key, task, reason: REASONS[reason] });
+    }
   }
 
   #start({ claim, message }: Observed): Span {
@@ -189,4 +199,18 @@ function punctualityOf({ startedAt, due, queuedAt }: Claim): Millis {
 
 function outcomeOf(settlement: Settlement): string {
   return settlement.kind === "succeeded" ? settlement.state : settlement.kind;
+}
+
+const REASONS: Readonly<Record<ParkedTask["reason"], string>> = {
+  deliveries: "it was given to workers as often as allowed, and none of them came to its end",
+  illegible: "what is stored of it cannot be read",
+};
+
+/** The name of a stored task, if it can be read. */
+function taskOf(body: string): string | undefined {
+  try {
+    return decodeMessage(body).task;
+  } catch {
+    return undefined;
+  }
 }
