@@ -127,7 +127,7 @@ export class Observation {
     this.#told = told;
     if (tally) {
       meters.record("docket_task_punctuality", punctualityOf(observed.claim) / 1_000, tally);
-      tally.levels.docket_tasks_running = (tally.levels.docket_tasks_running ?? 0) + 1;
+      meters.run(1, tally);
     }
     if (told) {
       this.#tell("{task} {key} starts at attempt {attempt}, {punctuality} ms after it was due");
@@ -152,7 +152,7 @@ export class Observation {
 
   /** Counts what became of it. */
   count(counter: Counter): void {
-    if (this.#tally) this.#tally.counters[counter]++;
+    if (this.#tally) meters.add(counter, this.#tally);
   }
 
   /** It is over. */
@@ -169,21 +169,20 @@ export class Observation {
     }
   }
 
-  #add(tally: Tally, settlement: Settlement, outcome: string): void {
-    tally.levels.docket_tasks_running!--;
+  #add(tally: Tally, { kind }: Settlement, outcome: string): void {
+    meters.run(-1, tally);
     meters.record(
       "docket_task_duration",
       (this.#clock.monotonic() - this.#startedAt) / 1_000,
       tally,
     );
-    if (this.#thrown) tally.counters.docket_tasks_failed++;
-    if (outcome === "completed") tally.counters.docket_tasks_succeeded++;
-    if (settlement.kind === "retried") tally.counters.docket_tasks_retried++;
-    else if (settlement.kind === "dead") tally.counters.docket_tasks_dead++;
-    if (settlement.kind === "succeeded") tally.counters.docket_tasks_perpetuated++;
-    if (settlement.kind !== "retried" && settlement.kind !== "released") {
-      tally.counters.docket_tasks_completed++;
-    }
+    if (this.#thrown) meters.add("docket_tasks_failed", tally);
+    if (kind === "retried") meters.add("docket_tasks_retried", tally);
+    if (kind === "dead") meters.add("docket_tasks_dead", tally);
+    if (kind === "succeeded") meters.add("docket_tasks_perpetuated", tally);
+    if (kind === "retried" || kind === "released") return; // it is not over
+    meters.add("docket_tasks_completed", tally);
+    if (outcome === "completed") meters.add("docket_tasks_succeeded", tally);
   }
 
   #tell(message: string, more: Readonly<Record<string, unknown>> = {}): void {
