@@ -34,9 +34,9 @@ export interface Observed {
 /** Watches one worker's runs. */
 export class Observer {
   readonly #options: ObserverOptions;
+  #on = false;
   #traced = false;
   #metered = false;
-  #logged = false;
   #told = false;
 
   constructor(options: ObserverOptions) {
@@ -45,15 +45,16 @@ export class Observer {
 
   /** Whether anybody watches: looked for once for all that was claimed together. */
   get on(): boolean {
-    return this.#traced || this.#metered || this.#logged;
+    return this.#on;
   }
 
   /** Looks who watches. */
   look(): void {
     this.#traced = isTracing();
     this.#metered = meters.look();
-    this.#logged = log.isEnabledFor("error");
-    this.#told = this.#logged && log.isEnabledFor("info");
+    const logged = log.isEnabledFor("error");
+    this.#told = logged && log.isEnabledFor("info");
+    this.#on = this.#traced || this.#metered || logged;
   }
 
   /** A run has passed its gates and begins. */
