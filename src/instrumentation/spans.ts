@@ -21,6 +21,8 @@ import {
 import { messageOf } from "../base/errors.ts";
 import { SCOPE } from "./meters.ts";
 
+export type { Span };
+
 const NOBODY = new ProxyTracerProvider().getDelegate();
 
 /** Whether anybody traces: an SDK may be registered at any time. */

@@ -18,6 +18,7 @@ import type { Definition } from "../docket/task.ts";
 import type { Settlement } from "../storage/contract.ts";
 import type { Bounds } from "./bounds.ts";
 import { validatedSuccession } from "./decision.ts";
+import type { Observer } from "./observer.ts";
 import type { Run } from "./run.ts";
 
 const log = getLogger(["docket", "worker"]);
@@ -40,6 +41,7 @@ export interface ClerkOptions {
   /** The worker's name. */
   readonly worker: string;
   readonly bounds: Bounds;
+  readonly observer: Observer;
   /** Hears of failures that show only when the end is written down. */
   readonly refused: (what: Case, error: unknown) => void;
 }
@@ -54,12 +56,14 @@ export class Clerk {
   readonly #internals: Internals;
   readonly #worker: string;
   readonly #bounds: Bounds;
+  readonly #observer: Observer;
   readonly #refused: ClerkOptions["refused"];
 
-  constructor({ internals, worker, bounds, refused }: ClerkOptions) {
+  constructor({ internals, worker, bounds, observer, refused }: ClerkOptions) {
     this.#internals = internals;
     this.#worker = worker;
     this.#bounds = bounds;
+    this.#observer = observer;
     this.#refused = refused;
   }
 
@@ -93,6 +97,7 @@ export class Clerk {
       task: message?.task ?? "unknown",
       key: claim.key,
       attempt: claim.attempt,
+      ...what.run.observation?.times,
       ...shown,
       arguments: loggable(what),
     });
@@ -103,6 +108,7 @@ export class Clerk {
   /** It is struck: this run is skipped, and no other of its chain (invariant 47). */
   struck(what: Case): Settlement {
     const { run: { claim }, message } = what;
+    this.#observer.count("docket_tasks_stricken", message?.task);
     log.warn("{task} {key} is struck and does not run", { task: message?.task, key: claim.key });
     const text = this.#text(what, "");
     return this.#end(what, "skipped", { state: "cancelled", reason: "struck", text });
@@ -117,6 +123,7 @@ export class Clerk {
   /** It cannot be read: a person must look at it (invariant 39). */
   unreadable(run: Run, error: unknown): Settlement {
     const { key } = run.claim;
+    this.#observer.count("docket_tasks_dead");
     log.error("Parked {key}: {reason}", { key, reason: messageOf(error) });
     return { kind: "dead", text: this.#text({ run }, encodeFailure(error)) };
   }
@@ -124,6 +131,7 @@ export class Clerk {
   /** Nobody knew its task for too long (invariant 38). */
   unknown(what: Case & { readonly message: Message }): Settlement {
     const { task } = what.message;
+    this.#observer.count("docket_tasks_dead", task);
     const error = new UnknownTaskError(
       `Cannot run "${task}": no worker that was given it knew it, for too long`,
       task,

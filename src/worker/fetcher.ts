@@ -21,6 +21,7 @@ import {
   type Storage,
 } from "../storage/contract.ts";
 import type { StrikeBook } from "../docket/strike_book.ts";
+import type { Observer } from "./observer.ts";
 import { DOUBTFUL, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
 
@@ -52,6 +53,7 @@ export interface FetcherOptions {
   readonly reconnectionDelay: Millis;
   readonly running: Running;
   readonly book: StrikeBook;
+  readonly observer: Observer;
   readonly lease: Millis;
   /** Starts a task that was claimed at `claimedAt`, on the monotonic clock, or later; never throws, never waits. */
   readonly start: (claim: Claim, claimedAt: Millis) => void;
@@ -177,6 +179,7 @@ export class Fetcher {
    * @param sentAt When the call was sent first, on the monotonic clock: its claims may be as old.
    */
   acceptAll(claims: readonly Claim[], token: string, sentAt: Millis): void {
+    if (claims.length > 0) this.#options.observer.look();
     const suspects = claims.filter((claim) => claim.token === token && this.#suspects(claim));
     // A culprit may leave no time to give back those that came with it. So all are given back first, and come one by one.
     const apart = suspects.length > 1 && !this.#draining ? suspects : [];

@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { Span } from "@opentelemetry/api";
 import { getLogger } from "@logtape/logtape";
 import type { Clock, Millis } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import type { Counter } from "../instrumentation/instruments.ts";
 import { meters } from "../instrumentation/meters.ts";
-import { fail, isTracing, startRun, within } from "../instrumentation/spans.ts";
+import { fail, isTracing, type Span, startRun, within } from "../instrumentation/spans.ts";
 import type { Tally } from "../instrumentation/tally.ts";
 import type { Claim, Settlement } from "../storage/contract.ts";
 
@@ -71,7 +70,7 @@ export class Observer {
   }
 
   /** Counts what befell a task without its being run. */
-  count(counter: Counter, task: string | undefined): void {
+  count(counter: Counter, task?: string): void {
     if (!this.#metered) return;
     const { docket, worker } = this.#options;
     meters.count(counter, { docket, worker, task });
@@ -183,9 +182,9 @@ export class Observation {
   }
 }
 
-/** How long after it was due it was claimed, by the storage's clock; 0 where it came at once. */
-function punctualityOf({ startedAt, due }: Claim): Millis {
-  return due === undefined ? 0 : startedAt - due;
+/** How long after it was due it was claimed, by the storage's clock. Due now is when it was queued. */
+function punctualityOf({ startedAt, due, queuedAt }: Claim): Millis {
+  return Math.max(0, startedAt - (due ?? queuedAt ?? startedAt));
 }
 
 function outcomeOf(settlement: Settlement): string {

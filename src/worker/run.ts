@@ -8,6 +8,7 @@ import type { Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Progress } from "../dependencies/progress.ts";
 import type { Claim, Held } from "../storage/contract.ts";
+import type { Observation } from "./observer.ts";
 
 /** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
 export const DOUBTFUL = 0.8;
@@ -21,6 +22,8 @@ export class Run {
   over = false;
   /** The gates that it holds, if any: they are left when it is settled. */
   leaves?: readonly Held[];
+  /** Who watches it from its beginning to its end, if anybody does. */
+  observation?: Observation;
   /** How far it said it is, if it says anything. */
   progress?: Progress;
   #controller?: AbortController;

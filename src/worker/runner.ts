@@ -21,6 +21,7 @@ import { type Case, Clerk, loggable } from "./clerk.ts";
 import { RunContext, type Surroundings } from "./context.ts";
 import { decisionOf } from "./decision.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
+import type { Observer } from "./observer.ts";
 import { Run, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
 import { UnknownTasks } from "./unknown_tasks.ts";
@@ -40,6 +41,7 @@ type Outcome =
 
 /** What a {@linkcode Runner} needs. */
 export interface RunnerOptions extends Surroundings {
+  readonly observer: Observer;
   readonly running: Running;
   readonly settler: Settler;
   readonly bounds: Bounds;
@@ -70,7 +72,7 @@ export class Runner {
   readonly #around: Around;
 
   constructor(options: RunnerOptions) {
-    const { docket, worker, running, settler, bounds } = options;
+    const { docket, worker, observer, running, settler, bounds } = options;
     this.#options = options;
     this.#internals = internalsOf(docket);
     this.#clock = this.#internals.clock;
@@ -80,6 +82,7 @@ export class Runner {
       internals: this.#internals,
       worker: worker.name,
       bounds,
+      observer,
       refused: (what, error) => this.#tell(what, error),
     });
     this.#unknown = new UnknownTasks(this.#clock);
@@ -95,12 +98,14 @@ export class Runner {
       settlement = await this.#perform(run);
     } catch (error) {
       // The net below everything, a policy of the user's that throws included (invariant 36).
+      run.observation?.threw(error);
       settlement = this.#clerk.failed({ run }, error);
     }
     if (settlement === undefined) return this.#forget(run);
     if (run.progress && !run.over) await this.#options.reporter.finish(run); // seen before the end is
     if (run.over) return; // settled meanwhile: what it says now changes nothing
     run.over = true;
+    run.observation?.end(settlement);
     if (settlement.kind !== "retried" && settlement.kind !== "released") {
       this.#options.bounds.count(claim.key);
     }
@@ -124,9 +129,11 @@ export class Runner {
   /** Gives back whatever still runs, nothing charged (invariant 75). */
   abandonAll(): void {
     for (const run of [...this.#running]) {
+      const settlement: Settlement = { kind: "released", due: undefined };
       run.over = true;
+      run.observation?.end(settlement);
       this.#running.delete(run);
-      this.#settler.settle(run, { kind: "released", due: undefined });
+      this.#settler.settle(run, settlement);
     }
   }
 
@@ -160,7 +167,15 @@ export class Runner {
       this.#tell(what, error);
       return this.#clerk.failed(what, error); // its gate cannot be told: the run ends, its chain goes on (invariant 47)
     }
-    return definition.bare ? await this.#runBare(what) : await this.#runWithin(what);
+    const { observer } = this.#options;
+    if (!observer.on) return await this.#begin(what);
+    const { claim } = run;
+    run.observation = observer.begin({ claim, message, loggable: () => loggable(what) });
+    return await run.observation.within(() => this.#begin(what));
+  }
+
+  #begin(what: Known): Promise<Settlement> {
+    return what.definition.bare ? this.#runBare(what) : this.#runWithin(what);
   }
 
   /** Whether its gates let it pass (invariant 59). */
@@ -293,7 +308,8 @@ export class Runner {
       return this.#clerk.completed(what, outcome.value);
     }
     const { error } = outcome;
-    const { run: { reason, claim }, definition } = what;
+    const { run, definition } = what;
+    const { reason, claim } = run;
     if (reason instanceof CancelledError) return this.#clerk.cancelled(what);
     if (reason instanceof ShutdownError || reason instanceof LeaseLostError) {
       // Fenced, if another has it already. The time is for the case that it is cancelled meanwhile.
@@ -306,6 +322,7 @@ export class Runner {
       task: definition.name,
       key: claim.key,
       attempt: claim.attempt,
+      ...run.observation?.times,
       reason: messageOf(error),
       error,
       arguments: loggable(what),
@@ -314,7 +331,9 @@ export class Runner {
   }
 
   /** Whoever wants to hear of failures; what they throw is theirs. */
-  #tell({ run, definition }: Case, error: unknown): void {
+  #tell({ run, message, definition }: Case, error: unknown): void {
+    if (run.observation) run.observation.threw(error);
+    else this.#options.observer.count("docket_tasks_failed", message?.task); // it did not begin
     const { onError } = this.#options;
     if (!onError || !definition) return;
     const complain = (thrown: unknown) => {

@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { Commit, Settlement } from "../storage/contract.ts";
+import type { Observer } from "./observer.ts";
 import type { Run } from "./run.ts";
 
 const log = getLogger(["docket", "worker"]);
@@ -13,12 +14,14 @@ const log = getLogger(["docket", "worker"]);
 /** What finished and is not settled yet. */
 export class Settler {
   readonly #onReady: () => void;
+  readonly #observer: Observer;
   readonly #underWay = new Set<readonly Commit[]>();
   #outbox: Commit[] = [];
 
   /** `onReady` is called whenever there is something to take. */
-  constructor(onReady: () => void) {
+  constructor(onReady: () => void, observer: Observer) {
     this.#onReady = onReady;
+    this.#observer = observer;
   }
 
   /** Whether there is nothing to take. */
@@ -61,6 +64,7 @@ export class Settler {
     for (let i = 0; i < commits.length; i++) {
       if (committed[i]) continue;
       const { key, settlement } = commits[i];
+      this.#observer.count("docket_fenced");
       log.warn("Fenced: {key} ended {kind} here after its lease was lost; nothing was written", {
         key,
         kind: settlement.kind,

@@ -17,6 +17,7 @@ import { Doorkeeper } from "./doorkeeper.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Finisher } from "./finisher.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { Observer } from "./observer.ts";
 import {
   type ProgramOptions,
   type RunOptions,
@@ -250,11 +251,13 @@ export class Worker implements AsyncDisposable {
     } = this.#settings;
     const consumer = `${this.name}~${randomId()}`; // the name is a label, this an identity (invariant 76)
     const running = new Running(concurrency);
-    const settler = new Settler(() => fetcher.poke());
+    const observer = new Observer({ clock, docket: this.#docket.name, worker: this.name });
+    const settler = new Settler(() => fetcher.poke(), observer);
     const runner = new Runner({
       docket: this.#docket,
       worker: this,
       reporter: new Reporter({ storage, clock, end }),
+      observer,
       running,
       settler,
       bounds,
@@ -274,6 +277,7 @@ export class Worker implements AsyncDisposable {
       minimumCheckInterval,
       reconnectionDelay,
       book,
+      observer,
       lease,
       start: (claim, claimedAt) => void runner.run(claim, claimedAt),
       release: (claim, delay) => runner.release(claim, delay),

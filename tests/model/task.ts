@@ -64,7 +64,8 @@ export function view(key: string, task: Task): Expected {
   const { generation, body, state, attempt, deliveries, cancelled, due, heldSince, run } = task;
   const background = task.background || undefined;
   const seen = { key, generation, body, state, attempt, deliveries, cancelled, due, background };
-  return { ...seen, heldSince, ...run };
+  const queuedAt = state === "queued" || run ? new Moment() : undefined;
+  return { ...seen, queuedAt, heldSince, ...run };
 }
 
 /** What is told of a task where progress is not. */

@@ -11,6 +11,7 @@ import { NEW, OWN } from "../../src/storage/contract.ts";
 import { StrikeBook } from "../../src/docket/strike_book.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 import { Fetcher } from "../../src/worker/fetcher.ts";
+import { Observer } from "../../src/worker/observer.ts";
 import { Run, Running } from "../../src/worker/run.ts";
 import { Settler } from "../../src/worker/settler.ts";
 
@@ -50,7 +51,8 @@ function scene(concurrency: number) {
   const released: string[] = [];
   const runs: Run[] = [];
   const end = new AbortController();
-  const settler = new Settler(() => fetcher.poke());
+  const observer = new Observer({ clock, docket: "d", worker: "w" });
+  const settler = new Settler(() => fetcher.poke(), observer);
   const fetcher: Fetcher = new Fetcher({
     storage: storage as unknown as Storage,
     clock,
@@ -62,6 +64,7 @@ function scene(concurrency: number) {
     reconnectionDelay: 100,
     running,
     book: new StrikeBook(storage as unknown as Storage),
+    observer,
     start(claim) {
       started.push(claim.key);
       const run = new Run(claim, 0);

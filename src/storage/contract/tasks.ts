@@ -24,6 +24,8 @@ export interface LiveTask {
   readonly deliveries: number;
   /** The instant it was asked for; absent when that was "now". */
   readonly due?: Millis;
+  /** Since when it was queued, on the storage's clock; of what is queued, or was before it was claimed. */
+  readonly queuedAt?: Millis;
   /** When the present run was claimed. */
   readonly startedAt?: Millis;
   /** Who runs it. */

@@ -105,6 +105,7 @@ export class Places {
   enqueue(task: Task, now: Millis): void {
     task.state = "queued";
     task.arrival = ++this.#arrivals;
+    task.queuedAt = now;
     this.#queue.push(task);
     this.#hints.arrival();
     this.#hints.state(task, "queued", now);

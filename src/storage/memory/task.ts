@@ -34,6 +34,7 @@ export class Task implements Timed, Linked<Task> {
   deliveries = 0;
   cancelled = false;
   due: Millis | undefined;
+  queuedAt: Millis = 0;
   /** Whether nobody waits for it while it is scheduled. */
   background = false;
   /** Since when nobody knew what it is. */
@@ -67,7 +68,7 @@ export class Task implements Timed, Linked<Task> {
 /** What callers may see: a copy, since the task goes on changing. */
 export function view(task: Task): LiveTask {
   const { key, generation, state, attempt, deliveries, due, run, cancelled, body } = task;
-  const { background, heldSince } = task;
+  const { background, heldSince, queuedAt } = task;
   return {
     key,
     generation,
@@ -77,6 +78,7 @@ export function view(task: Task): LiveTask {
     cancelled,
     body,
     ...(due === undefined && !run ? undefined : { due }),
+    ...(state === "queued" || run ? { queuedAt } : undefined),
     ...(background ? { background } : undefined),
     ...(heldSince === undefined ? undefined : { heldSince }),
     ...(run ? viewOf(run) : undefined),
@@ -109,6 +111,7 @@ function claimOf(run: Run): Claim {
     attempt: task.attempt,
     deliveries: task.deliveries,
     due: task.due,
+    queuedAt: task.queuedAt,
     startedAt: run.startedAt,
     consumer: run.consumer.name,
     token: run.token,

@@ -43,6 +43,7 @@ export function readClaim(key: string, row: string, body: string): Claim {
     attempt: +row.slice(attempt, deliveries - 1),
     deliveries: +row.slice(deliveries, due - 1),
     due: readDue(asked),
+    queuedAt: +row.slice(RUNNING_ENTRY, row.indexOf("-", RUNNING_ENTRY)),
     startedAt: +row.slice(started, consumer - 1),
     consumer: row.slice(consumer),
     token: row.slice(TOKEN, RUNNING_ENTRY),
@@ -61,7 +62,7 @@ export function readLive(key: string, row: string, body: string): LiveTask {
   const state = row[0];
   if (state === "R") return readClaim(key, row, body);
   if (state !== "Q" && state !== "S" && state !== "B" && state !== "W") throw unreadable("a row");
-  const [, attempt, deliveries, due = ""] = row.slice(TOKEN).split("|");
+  const [entry, attempt, deliveries, due = ""] = row.slice(TOKEN).split("|");
   return {
     key,
     generation: generationOf(row),
@@ -72,6 +73,7 @@ export function readLive(key: string, row: string, body: string): LiveTask {
     cancelled: isCancelled(row),
     body,
     ...(state === "B" ? { background: true } : undefined),
+    ...(state === "Q" ? { queuedAt: parseInt(entry) } : undefined),
     ...readHeld(due),
   };
 }

@@ -26,6 +26,24 @@ export function stepTests(test: Test): void {
     like(await scene.live("a"), claim);
   });
 
+  test("Storage.step() tells since when a task was queued", async (scene) => {
+    const from = await scene.storage.now();
+    await scene.add("a");
+    await scene.add("later", { due: { after: 30 } });
+    const to = await scene.storage.now();
+    const { queuedAt } = await scene.live("a");
+    ok(queuedAt !== undefined && from <= queuedAt && queuedAt <= to);
+    equal((await scene.live("later")).queuedAt, undefined);
+    await scene.advance(40);
+
+    const worker = scene.worker();
+    const [claim] = await worker.claim();
+    equal(claim.queuedAt, queuedAt);
+    await scene.storage.promote(10);
+    const [later] = await worker.claim();
+    ok(later.queuedAt! >= later.due! && later.queuedAt! <= later.startedAt);
+  });
+
   test("Storage.step() takes no more than it wants, and says whether there is more", async (scene) => {
     await scene.storage.schedule(["a", "b", "c"].map((key) => scene.call(key)));
     const worker = scene.worker();
