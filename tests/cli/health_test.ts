@@ -27,10 +27,10 @@ cliTest("docket worker --health-port tells that it is alive and ready", async (s
 
 cliTest("docket worker is alive and not ready while it drains", async (scene) => {
   const docket = await scene.connect();
-  await docket.add("sleep", { key: "long" })(60);
+  const long = await docket.add("sleep", { key: "long" })(60);
   const child = scene.live("worker", "--health-port", "0", "--grace-period", "3s");
   const url = await servedBy(child);
-  await child.says("Sleeping");
+  await eventually(async () => (await long.refresh()).state === "running");
   equal(await statusOf(`${url}/readyz`), 200);
 
   child.kill("SIGTERM");
@@ -54,7 +54,7 @@ cliTest(
     const url = await servedBy(child);
     await eventually(async () => await statusOf(`${url}/readyz`) === 200);
 
-    for (const outage of [0, 6_000]) { // one that connections outlive, and one that they do not
+    for (const outage of [0, 6_000]) { // one that connections outlive, and one in which they are made anew
       proxy.fallSilent();
       const silent = performance.now();
       await eventually(async () => await statusOf(`${url}/readyz`) === 503);
