@@ -25,10 +25,7 @@ const TEXT = "text/plain; version=0.0.4; charset=utf-8";
 /** `ValueType.DOUBLE` of the API. */
 const DOUBLE = 1;
 
-/**
- * What runs count. Whoever has begun any has all of these, 0 included: a counter that appears with its first failure
- * looks to `increase()` as if there had been none.
- */
+/** What every task has a count of that has begun here. */
 const OF_RUNS: ReadonlySet<Counter> = new Set<Counter>([
   "docket_tasks_started",
   "docket_tasks_redelivered",
@@ -37,7 +34,6 @@ const OF_RUNS: ReadonlySet<Counter> = new Set<Counter>([
   "docket_tasks_failed",
   "docket_tasks_retried",
   "docket_tasks_dead",
-  "docket_fenced",
 ]);
 
 /**
@@ -125,9 +121,18 @@ function toMetrics(
   return [...counters, ...levels, ...histograms].filter(({ dataPoints }) => dataPoints.length > 0);
 }
 
-function shown({ counters }: Tally, name: Counter): number | undefined {
-  const is = counters[name] > 0 || (counters.docket_tasks_started > 0 && OF_RUNS.has(name));
-  return is ? counters[name] : undefined;
+function shown({ labels, counters }: Tally, name: Counter): number | undefined {
+  return counters[name] > 0 || isExpected(labels, counters, name) ? counters[name] : undefined;
+}
+
+/** Shown as 0, too: a counter that appears with its first failure looks to `increase()` as if there had been none. */
+function isExpected(
+  { worker, task }: Tally["labels"],
+  { docket_tasks_started: started }: Tally["counters"],
+  name: Counter,
+): boolean {
+  if (task !== undefined) return started > 0 && OF_RUNS.has(name);
+  return name === (worker === undefined ? "docket_redis_disruptions" : "docket_fenced");
 }
 
 function describe(name: string, description: string, unit = ""): MetricData["descriptor"] {
