@@ -16,6 +16,8 @@ import {
 } from "../instrumentation/instruments.ts";
 import { meters, SCOPE } from "../instrumentation/meters.ts";
 import type { Tally } from "../instrumentation/tally.ts";
+import type { Docket } from "../docket/docket.ts";
+import type { Worker } from "../worker/worker.ts";
 import { CommandError } from "./errors.ts";
 import type { Answer } from "./http.ts";
 
@@ -25,7 +27,7 @@ const TEXT = "text/plain; version=0.0.4; charset=utf-8";
 /** `ValueType.DOUBLE` of the API. */
 const DOUBLE = 1;
 
-/** What every task has a count of that has begun here. */
+/** What there is a count of for every task that a worker may run. */
 const OF_RUNS: ReadonlySet<Counter> = new Set<Counter>([
   "docket_tasks_started",
   "docket_tasks_redelivered",
@@ -57,6 +59,11 @@ export async function metricsPage(): Promise<() => Answer> {
     });
     return { status: 200, type: TEXT, text: `${text.trimEnd()}\n` };
   };
+}
+
+/** Shows counts of what a worker knows, before it runs any of it. */
+export function expectRuns({ name: docket, tasks }: Docket, { name: worker }: Worker): void {
+  for (const task of tasks) meters.tallies.of({ docket, worker, task });
 }
 
 type Sdk = Pick<
@@ -122,16 +129,12 @@ function toMetrics(
 }
 
 function shown({ labels, counters }: Tally, name: Counter): number | undefined {
-  return counters[name] > 0 || isExpected(labels, counters, name) ? counters[name] : undefined;
+  return counters[name] > 0 || isExpected(labels, name) ? counters[name] : undefined;
 }
 
 /** Shown as 0, too: a counter that appears with its first failure looks to `increase()` as if there had been none. */
-function isExpected(
-  { worker, task }: Tally["labels"],
-  { docket_tasks_started: started }: Tally["counters"],
-  name: Counter,
-): boolean {
-  if (task !== undefined) return started > 0 && OF_RUNS.has(name);
+function isExpected({ worker, task }: Tally["labels"], name: Counter): boolean {
+  if (task !== undefined) return worker !== undefined && OF_RUNS.has(name);
   return name === (worker === undefined ? "docket_redis_disruptions" : "docket_fenced");
 }
 

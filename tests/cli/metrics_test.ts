@@ -74,6 +74,23 @@ cliTest("docket worker --metrics-port shows what was done, in numbers", async (s
   }
 });
 
+cliTest("docket worker shows counters of the tasks it knows before they rise", async (scene) => {
+  const tasks = await scene.file("tasks.ts", TASKS);
+  const child = scene.live("worker", "--tasks", tasks, "--metrics-port", "0", "--name", "me");
+  const url = await servedBy(child);
+  await child.says("Working on ");
+  await eventually(async () => (await scrape(url)).has("docket_tasks_failed_total"));
+
+  const families = await scrape(url);
+
+  for (const task of ["good", "bad", "trace"]) {
+    const labels = { docket: scene.name, worker: "me", task };
+    for (const what of ["started", "completed", "failed", "retried", "redelivered", "dead"]) {
+      equal(valueOf(families, `docket_tasks_${what}_total`, labels), 0, `${task} ${what}`);
+    }
+  }
+});
+
 cliTest("docket worker shows no more numbers for more keys", async (scene) => {
   const docket = await scene.connect();
   const tasks = await scene.file("tasks.ts", TASKS);

@@ -17,6 +17,7 @@ import { refusing } from "../errors.ts";
 import { loadFunction, loadTasks } from "../load.ts";
 import { configureLogging } from "../logging.ts";
 import { serveAll } from "../sites.ts";
+import { expectRuns } from "../metrics.ts";
 import { parsersOf, type Values, WORKER } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -52,7 +53,11 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
     url: redactUrl(url),
     tasks: docket.tasks.join(", "),
   });
-  await Worker.run(docket, { ...options, untilFinished, onStart: (started) => worker = started });
+  const onStart = (started: Worker) => {
+    worker = started;
+    if (metricsPort !== undefined) expectRuns(docket, started);
+  };
+  await Worker.run(docket, { ...options, untilFinished, onStart });
   log.info("Stopped working on {docket}", { docket: docket.name });
   return 0;
 }
