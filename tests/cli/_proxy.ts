@@ -29,6 +29,12 @@ export class Proxy implements AsyncDisposable {
     this.#silent = true;
   }
 
+  /** Closes the connections that there are: who was connected connects anew. */
+  cut(): void {
+    for (const connection of this.#connections) close(connection);
+    this.#connections.clear();
+  }
+
   /** Passes on what comes over new connections. What has been swallowed is lost: older ones stay silent for good. */
   recover(): void {
     this.#silent = false;
@@ -36,7 +42,7 @@ export class Proxy implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const connection of this.#connections) close(connection);
+    this.cut();
     await this.#accepting;
   }
 

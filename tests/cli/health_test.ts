@@ -77,6 +77,29 @@ cliTest(
   },
 );
 
+cliTest("Worker.health() finds a dead connection before its deadline does", async (scene) => {
+  await using proxy = new Proxy(Number(new URL(scene.stage.url).port));
+  const docket = await scene.stage.connect({
+    url: `redis://127.0.0.1:${proxy.port}`,
+    commandTimeout: "10m",
+    connectTimeout: "10m",
+  });
+  const worker = scene.stage.start(docket);
+  await eventually(async () => (await worker.health()).ready);
+
+  for (const cut of [false, true]) { // one that was there, and one that is being made
+    proxy.fallSilent();
+    if (cut) proxy.cut();
+    deepEqual(await worker.health(), { live: true, ready: false, reason: "no answer" });
+
+    proxy.recover();
+    const back = performance.now();
+    await eventually(async () => (await worker.health()).ready);
+    const took = performance.now() - back;
+    ok(took < BACK, `it took ${took} ms to be back`);
+  }
+});
+
 cliTest("docket worker serves health and metrics from one port", async (scene) => {
   const child = scene.live("worker", "--health-port", "0", "--metrics-port", "0");
   const url = await servedBy(child);

@@ -116,7 +116,7 @@ const SAMPLES: Readonly<Record<Name, Sample>> = {
     usual: "127.0.0.1",
     flags: ["--metrics-host", "0.0.0.0"],
   },
-  healthPort: { written: "8080", value: 8080, bad: "http", flags: ["--health-port=8080"] },
+  healthPort: { written: "8080", value: 8080, bad: "http", flags: ["--health-port", "8080"] },
   healthHost: { written: "::", value: "::", usual: "127.0.0.1", flags: ["--health-host", "::"] },
 };
 
