@@ -98,6 +98,7 @@ cliTest("Worker.health() finds a dead connection before its deadline does", asyn
     const took = performance.now() - back;
     ok(took < BACK, `it took ${took} ms to be back`);
   }
+  await worker.close(); // while it can sign off
 });
 
 cliTest("docket worker serves health and metrics from one port", async (scene) => {
