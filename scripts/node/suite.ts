@@ -26,6 +26,7 @@ const COMMANDS = [
   "stopping",
   "strike",
   "tasks",
+  "top",
   "tour",
   "unreachable",
   "watch",

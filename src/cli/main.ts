@@ -18,6 +18,7 @@ import { snapshot } from "./commands/snapshot.ts";
 import { restore, strike } from "./commands/strike.ts";
 import { strikes } from "./commands/strikes.ts";
 import { tasks } from "./commands/tasks.ts";
+import { top } from "./commands/top.ts";
 import { watch } from "./commands/watch.ts";
 import { worker } from "./commands/worker.ts";
 import { workers } from "./commands/workers.ts";
@@ -28,6 +29,7 @@ import { VERSION } from "./version.ts";
 const COMMANDS: readonly Command[] = [
   worker,
   snapshot,
+  top,
   watch,
   add,
   replace,

@@ -5,6 +5,7 @@
  */
 
 import type { Millis } from "../base/clock.ts";
+import { cut, pad, widthOf } from "./width.ts";
 
 // Control characters, and those that turn the direction of text or break lines.
 // deno-lint-ignore no-control-regex -- finding them is what this is for
@@ -49,17 +50,12 @@ export function table(
     row.map((cell) => bounded ? cut(escapeControls(cell), WIDEST) : escapeControls(cell))
   );
   const widths = header.map((title, i) =>
-    Math.max(title.length, ...cells.map((row) => row[i].length))
+    Math.max(title.length, ...cells.map((row) => widthOf(row[i])))
   );
   return [header, ...cells].map((row) => {
-    const line = row.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd();
+    const line = row.map((cell, i) => pad(cell, widths[i])).join("  ").trimEnd();
     return bounded ? cut(line, columns) : line;
   });
-}
-
-/** At most so much of a text. */
-export function cut(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, Math.max(0, length - 1))}…` : text;
 }
 
 const SPANS: readonly (readonly [unit: string, Millis])[] = [

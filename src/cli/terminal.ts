@@ -6,7 +6,8 @@
 
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
-import { cut, escapeControls, hideCredentials, table } from "./render.ts";
+import { escapeControls, hideCredentials, table } from "./render.ts";
+import { cut } from "./width.ts";
 
 /** Results go to standard output, everything else to standard error. */
 export class Terminal {
@@ -15,7 +16,10 @@ export class Terminal {
   /** Whether results may be coloured: never in a pipe, nor with `NO_COLOR`. */
   readonly colors: boolean = this.interactive && !process.env.NO_COLOR;
   readonly #args: readonly string[];
-  #drawn = 0;
+  /** What was drawn last: so many lines, when there were so many columns. */
+  #drawn = { lines: 0, columns: 0 };
+  /** Whether notes are left out that would tear what is drawn. */
+  #quiet = false;
 
   /** Keeps what was typed. */
   constructor(args: readonly string[]) {
@@ -30,6 +34,11 @@ export class Terminal {
   /** How many columns a line may have; without bounds in a pipe. */
   get columns(): number {
     return this.interactive ? process.stdout.columns || 80 : Infinity;
+  }
+
+  /** How many lines can be drawn over: below them stands the cursor. */
+  get rows(): number {
+    return Math.max(1, (process.stdout.rows || 24) - 1);
   }
 
   /** Writes a line of results. */
@@ -55,15 +64,33 @@ export class Terminal {
 
   /** Writes lines over those that were drawn last. */
   redraw(lines: readonly string[]): void {
-    const shown = lines.slice(0, (process.stdout.rows || 24) - 1)
-      .map((line) => `${cut(escapeControls(line), this.columns)}\n`);
-    const up = this.#drawn > 0 ? `\x1b[${this.#drawn}F` : "";
-    process.stdout.write(`${up}\x1b[J${shown.join("")}`);
-    this.#drawn = shown.length;
+    const { columns } = this;
+    const shown = lines.slice(0, this.rows).map((line) =>
+      `${cut(escapeControls(line), columns)}\n`
+    );
+    process.stdout.write(`${this.#back(columns)}\x1b[J${shown.join("")}`);
+    this.#drawn = { lines: shown.length, columns };
+  }
+
+  /** To where the last drawing began. In another width its lines may be broken: then it begins at the top. */
+  #back(columns: number): string {
+    if (this.#drawn.lines === 0) return "";
+    return columns === this.#drawn.columns ? `\x1b[${this.#drawn.lines}F` : "\x1b[H";
+  }
+
+  /** Draws until it is over, and leaves out meanwhile what is noted on the same screen. */
+  async live(draw: () => Promise<never>): Promise<never> {
+    this.#quiet = process.stderr.isTTY === true;
+    try {
+      return await draw();
+    } finally {
+      this.#quiet = false;
+    }
   }
 
   /** Says something that is not a result; what may have come from others is escaped, and what may be secret hidden. */
   note(text: string): void {
+    if (this.#quiet) return;
     process.stderr.write(`${escapeControls(hideCredentials(text))}\n`);
   }
 

@@ -7,6 +7,7 @@
 import { randomId } from "../base/ids.ts";
 import { ConnectionError } from "../base/errors.ts";
 import type { Strike } from "../base/strikes.ts";
+import { meters } from "../instrumentation/meters.ts";
 import { openStorage } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
 import { type Internals, keepInternals } from "./internals.ts";
@@ -275,8 +276,7 @@ export class Docket implements AsyncDisposable {
    */
   async cancel(key: string): Promise<"cancelled" | "requested" | "none"> {
     validateKey(key);
-    const [answer] = await this.#internals.storage.cancel([{ key }]);
-    return answer;
+    return await this.#internals.producer.cancel({ key });
   }
 
   /**
@@ -424,6 +424,7 @@ export class Docket implements AsyncDisposable {
       total += page.cleared;
       cursor = page.cursor;
     } while (cursor !== "");
+    if (meters.look()) meters.count("docket_tasks_cancelled", { docket: this.name }, total);
     return total;
   }
 

@@ -218,9 +218,8 @@ export class Execution<Result = unknown> {
    * and its signal aborts, `"none"` when there is nothing to cancel.
    */
   async cancel(): Promise<"cancelled" | "requested" | "none"> {
-    const { storage } = this.#internals;
-    const [answer] = await storage.cancel([{ key: this.key, generation: this.#generation }]);
-    return answer;
+    const target = { key: this.key, generation: this.#generation };
+    return await this.#internals.producer.cancel(target, this.task || undefined);
   }
 
   /**

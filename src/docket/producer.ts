@@ -9,8 +9,10 @@ import { ConnectionError, PayloadTooLargeError } from "../base/errors.ts";
 import { toMillis } from "../base/duration.ts";
 import { randomId, timeOrderedId } from "../base/ids.ts";
 import { Backoff } from "../base/loop.ts";
-import { encodeMessage } from "../base/message.ts";
+import { annotateMessage, encodeMessage } from "../base/message.ts";
 import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
+import { meters } from "../instrumentation/meters.ts";
+import { isTracing, producing } from "../instrumentation/spans.ts";
 import type { Call, Verdict } from "../storage/contract.ts";
 import type { Docket } from "./docket.ts";
 import { Execution, existing } from "./execution.ts";
@@ -80,9 +82,21 @@ export class Producer {
     signal: AbortSignal | undefined,
   ): Promise<Execution> {
     signal?.throwIfAborted();
-    const { storage, book, closed } = this.#internals;
-    closed.throwIfAborted();
+    this.#internals.closed.throwIfAborted();
     const planned = plan(args);
+    if (!isTracing()) return await this.#add(planned, signal);
+    const { mode, task, key } = planned;
+    const attributes = { "docket.task": task, "docket.key": key, "messaging.message.id": key };
+    return await producing(
+      this.#internals.name,
+      mode,
+      attributes,
+      (trace) => this.#add(traced(planned, trace), signal),
+    );
+  }
+
+  async #add(planned: Plan, signal: AbortSignal | undefined): Promise<Execution> {
+    const { storage, book } = this.#internals;
     const { key, mode, due, body } = planned;
     const call: Call = { key, generation: randomId(), mode, due, body };
     if (book.version !== undefined && book.strikes.empty) {
@@ -97,6 +111,38 @@ export class Producer {
   async scheduleAll(plans: readonly Plan[], signal?: AbortSignal): Promise<Execution[]> {
     signal?.throwIfAborted();
     this.#internals.closed.throwIfAborted();
+    if (!isTracing() || plans.length === 0) return await this.#scheduleAll(plans, signal);
+    return await producing(
+      this.#internals.name,
+      "add",
+      { "messaging.batch.message_count": plans.length },
+      (trace) => this.#scheduleAll(plans.map((plan) => traced(plan, trace)), signal),
+    );
+  }
+
+  /** Cancels a task. Its name, where it is known, is for those who count. */
+  async cancel(
+    target: { readonly key: string; readonly generation?: string },
+    task?: string,
+  ): Promise<"cancelled" | "requested" | "none"> {
+    const { name, storage } = this.#internals;
+    const cancel = async () => {
+      const [answer] = await storage.cancel([target]);
+      if (answer !== "none" && meters.look()) {
+        meters.count("docket_tasks_cancelled", { docket: name, task });
+      }
+      return answer;
+    };
+    if (!isTracing()) return await cancel();
+    const { key } = target;
+    const attributes = { "docket.key": key, "messaging.message.id": key };
+    return await producing(name, "cancel", attributes, cancel);
+  }
+
+  async #scheduleAll(
+    plans: readonly Plan[],
+    signal: AbortSignal | undefined,
+  ): Promise<Execution[]> {
     const { storage, book } = this.#internals;
     const parts: { readonly plans: readonly Plan[]; readonly calls: readonly Call[] }[] = [];
     for (let from = 0; from < plans.length; from += MOST) {
@@ -181,6 +227,7 @@ export class Producer {
   #handle(plan: Plan, { generation }: Call, verdict: Verdict | true): Execution {
     const { key, task, args, due } = plan;
     const docket = this.#docket;
+    if (meters.look()) this.#count(plan, verdict);
     if (verdict !== true && verdict.kind === "exists") return existing(docket, verdict.live);
     const now = this.#internals.clock.now();
     const when = due === undefined ? now : "at" in due ? due.at : now + due.after;
@@ -207,6 +254,16 @@ export class Producer {
     });
   }
 
+  /** What was there already counts for nothing. */
+  #count({ mode, task }: Plan, verdict: Verdict | true): void {
+    const labels = { docket: this.#internals.name, task };
+    if (verdict === true) return meters.count("docket_tasks_stricken", labels);
+    if (verdict.kind === "exists") return;
+    meters.count(mode === "replace" ? "docket_tasks_replaced" : "docket_tasks_added", labels);
+    meters.count("docket_tasks_scheduled", labels);
+    if (verdict.kind === "deferred") meters.count("docket_tasks_superseded", labels);
+  }
+
   #refuseLarge(task: string, encoded: string): void {
     const limit = this.#maxPayloadBytes;
     if (encoded.length * 3 <= limit) return; // no character takes more than three bytes
@@ -218,4 +275,9 @@ export class Producer {
       limit,
     );
   }
+}
+
+/** The same call, which tells whoever runs it who scheduled it (invariant 83). */
+function traced(plan: Plan, trace: string | undefined): Plan {
+  return trace === undefined ? plan : { ...plan, body: annotateMessage(plan.body, { trace }) };
 }

@@ -50,9 +50,9 @@ export class Meters {
     this.#provider = undefined;
   }
 
-  /** Counts one more. */
-  count(counter: Counter, labels: Labels): void {
-    this.tallies.of(labels).counters[counter]++;
+  /** Counts one more, or several. */
+  count(counter: Counter, labels: Labels, times = 1): void {
+    this.tallies.of(labels).counters[counter] += times;
   }
 
   /** Tells how much there is now, or that nobody knows any more. */
@@ -86,9 +86,15 @@ function bind(meter: Meter, tallies: Tallies): Bound {
     [name, meter.createObservableCounter(name, { description })] as const
   );
   const levels = [
-    ...entries(LEVELS).map(([name, description]) =>
-      [name, meter.createObservableUpDownCounter(name, { description })] as const
-    ),
+    ...entries(LEVELS).map(([name, description]) => {
+      // What runs adds up over workers; of the rest each of them tells the same.
+      const isSum = name === "docket_tasks_running";
+      const options = { description };
+      const instrument = isSum
+        ? meter.createObservableUpDownCounter(name, options)
+        : meter.createObservableGauge(name, options);
+      return [name, instrument] as const;
+    }),
     ...entries(AGES).map(([name, description]) =>
       [name, meter.createObservableGauge(name, { description, unit: "s" })] as const
     ),

@@ -100,7 +100,7 @@ export class Tallies implements Iterable<Tally> {
       if (other) return other;
       task = OTHER;
     }
-    this.#tasks.set(whose, tasks + 1);
+    if (task !== undefined) this.#tasks.set(whose, tasks + 1);
     const tally = new Tally({ docket, worker, task });
     this.#tallies.set(keyOf(docket, worker, task), tally);
     return tally;

@@ -12,6 +12,7 @@ import type { Liveness } from "../docket/options.ts";
 import { encodeIntroduction } from "../docket/presence.ts";
 import type { Registry } from "../docket/registry.ts";
 import type { Storage } from "../storage/contract.ts";
+import type { Gauges } from "./gauges.ts";
 
 const log = getLogger(["docket", "worker"]);
 
@@ -32,6 +33,7 @@ export interface HeartbeatOptions {
   readonly registry: Registry;
   readonly liveness: Liveness;
   readonly fetcher: Able;
+  readonly gauges: Gauges;
   /** Ends all calls, whatever becomes of them. */
   readonly end: AbortSignal;
 }
@@ -50,12 +52,17 @@ export class Heartbeat {
 
   /** Advertises until the signal aborts, and then takes it back. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, fetcher, registry, liveness: { interval } } = this.#options;
+    const { clock, fetcher, gauges, registry, liveness: { interval } } = this.#options;
     const startedAt = clock.now();
     while (!signal.aborted) {
       const { able } = fetcher;
-      if (able) await this.#beat(startedAt, signal);
-      else await this.#withdraw();
+      if (able) {
+        gauges.look();
+        await this.#beat(startedAt, signal);
+      } else {
+        gauges.forget();
+        await this.#withdraw();
+      }
       if (fetcher.able !== able) continue;
       const over = new AbortController();
       const deafen = onAbort(signal, () => over.abort());
@@ -64,6 +71,7 @@ export class Heartbeat {
       over.abort();
       deafen();
     }
+    gauges.forget();
     await this.#withdraw();
   }
 

@@ -16,6 +16,7 @@ import { Bounds } from "./bounds.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Finisher } from "./finisher.ts";
+import { Gauges } from "./gauges.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Observer } from "./observer.ts";
 import {
@@ -357,6 +358,7 @@ export class Worker implements AsyncDisposable {
         registry,
         liveness,
         fetcher,
+        gauges: new Gauges({ storage, clock, docket: this.#docket.name, worker: this.name, end }),
         end,
       }),
       seeder: scheduleAutomaticTasks

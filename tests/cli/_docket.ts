@@ -34,6 +34,7 @@ const AT_ONCE = 4;
 export const COMMANDS: readonly (readonly string[])[] = [
   ["worker", "--until-finished"],
   ["snapshot"],
+  ["top"],
   ["watch", "key"],
   ["add", "trace", "hello"],
   ["replace", "trace", "--key", "key", "hello"],
@@ -54,6 +55,9 @@ export const COMMANDS: readonly (readonly string[])[] = [
   ["workers", "ls"],
   ["workers", "for-task", "trace"],
 ];
+
+/** Those that do not need a terminal. */
+export const PIPED: readonly (readonly string[])[] = COMMANDS.filter(([name]) => name !== "top");
 
 /** The name of a command, without what it is given. */
 export function nameOf(command: readonly string[]): string[] {

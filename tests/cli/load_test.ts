@@ -54,9 +54,9 @@ test("loadTasks() tells what is missing from what is broken", async () => {
 });
 
 test("loadFunction() gives a function, and nothing else", async () => {
-  const loaded = await loadFunction(`${text}:cut`);
+  const loaded = await loadFunction(`${text}:count`);
 
-  deepEqual(loaded("abcd", 3), "ab…");
+  deepEqual(loaded(3, "task"), "3 tasks");
   await rejects(loadFunction(text), { message: /name its export, as in .*render\.[tj]s:run$/ });
   await rejects(loadFunction(`${text}:nope`), UsageError);
   await rejects(loadFunction(`${moduleOf("version")}:VERSION`), { message: /VERSION is none$/ });

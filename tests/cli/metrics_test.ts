@@ -74,6 +74,36 @@ cliTest("docket worker --metrics-port shows what was done, in numbers", async (s
   }
 });
 
+cliTest("docket worker shows what runs, what waits and what is struck", async (scene) => {
+  const docket = await scene.connect();
+  await docket.strike("nothing");
+  const long = await docket.add("sleep", { key: "long" })(3_600);
+  const child = scene.live("worker", "--metrics-port=0", "--concurrency=1", "--name", "me");
+  const url = await servedBy(child);
+  await eventually(async () => (await long.refresh()).state === "running");
+  for (let n = 0; n < 2; n++) await docket.add("trace")("later");
+  for (let n = 0; n < 3; n++) await docket.add("trace", { delay: "1h" })("much later");
+  const here = { docket: scene.name };
+  const levels = async () => {
+    const families = await scrape(url);
+    return (name: string, labels: Readonly<Record<string, string>> = {}) =>
+      valueOf(families, name, { ...here, ...labels });
+  };
+
+  await eventually(async () => (await levels())("docket_schedule_depth") === 3);
+
+  const level = await levels();
+  equal(level("docket_queue_depth"), 2);
+  equal(level("docket_tasks_waiting"), 0);
+  equal(level("docket_strikes_in_effect"), 1);
+  equal(level("docket_tasks_running", { worker: "me", task: "sleep" }), 1);
+  ok(level("docket_oldest_due_age")! > 0);
+  ok(level("docket_event_loop_lag", { worker: "me" })! >= 0);
+  await docket.restore("nothing");
+  await docket.clear();
+  await docket.cancel("long");
+});
+
 cliTest("docket worker shows counters of the tasks it knows before they rise", async (scene) => {
   const tasks = await scene.file("tasks.ts", TASKS);
   const child = scene.live("worker", "--tasks", tasks, "--metrics-port", "0", "--name", "me");

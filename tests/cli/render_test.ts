@@ -7,6 +7,7 @@
 import {
   deepStrictEqual as deepEqual,
   doesNotMatch,
+  ok,
   strictEqual as equal,
 } from "node:assert/strict";
 import { test } from "node:test";
@@ -14,13 +15,13 @@ import fc from "fast-check";
 import {
   bar,
   count,
-  cut,
   escapeControls,
   hideCredentials,
   relative,
   span,
   table,
 } from "../../src/cli/render.ts";
+import { cut, pad, widthOf } from "../../src/cli/width.ts";
 import { expectPlain } from "./_docket.ts";
 
 test("escapeControls() leaves no control character, whatever it is given", () => {
@@ -77,6 +78,40 @@ test("table() is cut on a terminal: cells that are too long, and lines", () => {
 
 test("cut() keeps what fits", () => {
   deepEqual([cut("abc", 3), cut("abcd", 3), cut("ab", 1), cut("ab", 0)], ["abc", "ab…", "…", "…"]);
+});
+
+test("widthOf() counts columns, as cut() and pad() do", () => {
+  const widths = {
+    "": 0,
+    "abc": 3,
+    "é": 1,
+    "e\u0301": 1,
+    "日本": 4,
+    "한": 2,
+    "👍": 2,
+    "❤\ufe0f": 2,
+    "ｗ": 2,
+  };
+  for (const [text, width] of Object.entries(widths)) equal(widthOf(text), width, text);
+  deepEqual(["日本語", "日本語"].map((text, i) => cut(text, 5 - i)), ["日本…", "日…"]);
+  equal(cut("👍👍", 3), "👍…"); // no half of a pair of surrogates
+  deepEqual([pad("日本", 6), pad("日本", 3)], ["日本  ", "日本"]);
+});
+
+test("cut() never takes more columns than it may", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), fc.integer({ min: 1, max: 40 }), (text, columns) => {
+      ok(widthOf(cut(text, columns)) <= columns);
+    }),
+  );
+});
+
+test("table() lines up what is wide", () => {
+  deepEqual(table(["A", "B"], [["日本", "1"], ["abc", "2"]], 80), [
+    "A     B",
+    "日本  1",
+    "abc   2",
+  ]);
 });
 
 test("span() is told in the two largest units", () => {

@@ -7,7 +7,7 @@
 import { match, ok, strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";
 import { startRedis } from "../../scripts/redis.ts";
-import { COMMANDS, complaintOf, forEach, nameOf, type Output, run } from "./_docket.ts";
+import { complaintOf, forEach, nameOf, type Output, PIPED, run } from "./_docket.ts";
 
 /** A password that nothing may print, in its two forms. */
 const CANARY = "canary%2Fpassword";
@@ -17,7 +17,7 @@ const SOON = 10_000;
 
 test("docket … exits with 1 where nothing listens, and names the URL without its password", async () => {
   const port = closedPort();
-  await forEach(COMMANDS, async (command) => {
+  await forEach(PIPED, async (command) => {
     const output = await run(command, {
       env: { DOCKET_URL: `redis://user:${CANARY}@127.0.0.1:${port}/0?password=${CANARY}` },
     });
@@ -30,7 +30,7 @@ test("docket … exits with 1 where nothing listens, and names the URL without i
 
 test("docket … exits with 1 when the password is wrong", async () => {
   await using server = await startRedis({ args: ["--requirepass", "another"] });
-  await forEach(COMMANDS, async (command) => {
+  await forEach(PIPED, async (command) => {
     const output = await run(command, {
       env: { DOCKET_URL: `redis://:${CANARY}@127.0.0.1:${server.port}` },
     });
@@ -50,7 +50,7 @@ test("docket … works with the right password, and prints it nowhere", async ()
     DOCKET_URL: `redis://:${CANARY}@127.0.0.1:${server.port}`,
     DOCKET_LOGGING_LEVEL: "debug",
   };
-  await forEach(COMMANDS, async (command) => {
+  await forEach(PIPED, async (command) => {
     const name = nameOf(command).join(" ");
     const output = await run(command, { env: { ...env, DOCKET_NAME: name.replace(" ", "-") } });
 

@@ -52,7 +52,7 @@ test("Storage does what the model does, whatever comes in whatever order (redis)
       setsAside: true,
       // It writes down what is held for each limit, and not for each run: that would be one more write for each.
       knowsHolders: false,
-      clock: () => performance.now(),
+      clock: () => systemClock.now(), // the server's: this machine's, which is set now and then
       stray: () =>
         stranger.xgroup("SETID", `{${docket}}:stream`, "workers", "0").then(ignore, ignore),
       async lose(what, consumer) {

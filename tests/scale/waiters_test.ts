@@ -36,9 +36,13 @@ onOwnRedis("ConcurrencyLimit", (test) => {
       (await docket.snapshot({ limit: 1 })).counts.waiting === WAITERS
     );
 
-    const before = await commands(stage.admin);
-    await stage.sleep(SPAN);
-    const spent = await commands(stage.admin) - before;
+    // A sweep, which looks at everything now and then, may fall into one span and not into the next.
+    let spent = Infinity;
+    for (let spans = 0; spans < 3 && spent >= 40; spans++) {
+      const before = await commands(stage.admin);
+      await stage.sleep(SPAN);
+      spent = await commands(stage.admin) - before;
+    }
 
     ok(spent < 40, `${spent} commands in ${SPAN} ms`); // as of a worker with nothing to do
     equal(order.length, 1);

@@ -9,6 +9,7 @@ import type { Redis, RedisOptions } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError, StorageFullError } from "../../base/errors.ts";
 import { Backoff } from "../../base/loop.ts";
+import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, ConnectFailure, isElsewhere, judge } from "./failures.ts";
 import type { Invocation } from "./script.ts";
@@ -27,6 +28,8 @@ const DOUBT: Millis = 1_000;
 /** What a {@linkcode Client} needs. */
 export interface ClientSettings {
   readonly redis: RedisOptions;
+  /** The name of the docket. */
+  readonly docket: string;
   /** Shown in messages: without secrets. */
   readonly url: string;
   readonly clock: Clock;
@@ -297,6 +300,8 @@ export class Client {
   #noteLost(cause: Error): void {
     if (this.#lost || this.closed) return;
     this.#lost = true;
+    const { docket } = this.#settings;
+    if (meters.look()) meters.count("docket_redis_disruptions", { docket });
     log.warn("Cannot use {url} for now: {reason}", { url: this.url, reason: cause.message });
   }
 

@@ -81,6 +81,7 @@ export class RedisStorage implements Storage {
     const keys = keysOf(docket);
     const client = new Client({
       redis: { connectionName: `docket:${docket}`, ...readAddress(url, redis), connectTimeout },
+      docket,
       url: this.url,
       clock,
       commandTimeout,

@@ -1,0 +1,120 @@
+/**
+ * What there is on the docket and in this process, while somebody reads it.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { type Clock, type Millis, sleep } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Level } from "../instrumentation/instruments.ts";
+import { meters } from "../instrumentation/meters.ts";
+import type { Labels } from "../instrumentation/tally.ts";
+import type { Storage } from "../storage/contract.ts";
+
+const log = getLogger(["docket", "worker"]);
+
+/** How often a timer is looked at: whatever blocks the event loop for longer than this makes it late. */
+const SAMPLE: Millis = 100;
+
+/** What {@linkcode Gauges} need. */
+export interface GaugesOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  /** The name of the docket. */
+  readonly docket: string;
+  /** The name of the worker. */
+  readonly worker: string;
+  /** Ends all calls, whatever becomes of them. */
+  readonly end: AbortSignal;
+}
+
+/** Looked at with each heartbeat: nothing is asked, and no timer runs, while nobody reads. */
+export class Gauges {
+  readonly #options: GaugesOptions;
+  readonly #docket: Labels;
+  readonly #worker: Labels;
+  /** Ends what was begun for readers. */
+  #reading?: AbortController;
+  #asking = false;
+  /** How late timers were since the last look, at worst. */
+  #lag: Millis = 0;
+
+  constructor(options: GaugesOptions) {
+    const { docket, worker } = options;
+    this.#options = options;
+    this.#docket = { docket };
+    this.#worker = { docket, worker };
+  }
+
+  /** Measures anew, if anybody reads; never throws, never waits. */
+  look(): void {
+    if (!meters.look()) return this.forget();
+    if (!this.#reading) {
+      this.#reading = new AbortController();
+      void this.#sample(this.#reading.signal);
+    }
+    meters.set("docket_event_loop_lag", this.#lag / 1_000, this.#worker);
+    this.#lag = 0;
+    void this.#ask(this.#reading.signal);
+  }
+
+  /** Nobody knows any more: what was measured last is not told as if it were so now. */
+  forget(): void {
+    if (!this.#reading) return;
+    this.#reading.abort();
+    this.#reading = undefined;
+    this.#lag = 0;
+    meters.set("docket_event_loop_lag", undefined, this.#worker);
+    this.#tell({});
+  }
+
+  async #ask(reading: AbortSignal): Promise<void> {
+    if (this.#asking) return; // the last one has not been answered
+    const { storage, end } = this.#options;
+    this.#asking = true;
+    try {
+      const [{ at, counts, queued: [next] }, { rules }] = await Promise.all([
+        storage.survey(1, { signal: end }),
+        storage.strikes({ signal: end }),
+      ]);
+      const since = next ? next.due ?? next.queuedAt ?? at : at;
+      if (reading.aborted) return;
+      this.#tell({
+        docket_queue_depth: counts.queued,
+        docket_schedule_depth: counts.scheduled,
+        docket_tasks_waiting: counts.waiting,
+        docket_strikes_in_effect: rules.length,
+        docket_oldest_due_age: Math.max(0, at - since) / 1_000,
+      });
+    } catch (error) {
+      this.#tell({});
+      if (!end.aborted) log.debug("Cannot measure: {reason}", { reason: messageOf(error) });
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #tell(found: Partial<Record<Level, number>>): void {
+    for (const level of OF_DOCKET) meters.set(level, found[level], this.#docket);
+  }
+
+  /** A late timer is what everything in this process has waited for. */
+  async #sample(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const asked = clock.monotonic();
+      await sleep(clock, SAMPLE, signal);
+      this.#lag = Math.max(this.#lag, clock.monotonic() - asked - SAMPLE);
+    }
+  }
+}
+
+/** The same whichever worker measures them. */
+const OF_DOCKET: readonly Level[] = [
+  "docket_queue_depth",
+  "docket_schedule_depth",
+  "docket_tasks_waiting",
+  "docket_strikes_in_effect",
+  "docket_oldest_due_age",
+];
