@@ -76,7 +76,7 @@ cliTest("docket worker --metrics-port shows what was done, in numbers", async (s
 
 cliTest("docket worker shows what runs, what waits and what is struck", async (scene) => {
   const docket = await scene.connect();
-  await docket.strike("nothing");
+  await docket.strike({ task: "nothing" });
   const long = await docket.add("sleep", { key: "long" })(3_600);
   const child = scene.live("worker", "--metrics-port=0", "--concurrency=1", "--name", "me");
   const url = await servedBy(child);
@@ -99,7 +99,7 @@ cliTest("docket worker shows what runs, what waits and what is struck", async (s
   equal(level("docket_tasks_running", { worker: "me", task: "sleep" }), 1);
   ok(level("docket_oldest_due_age")! > 0);
   ok(level("docket_event_loop_lag", { worker: "me" })! >= 0);
-  await docket.restore("nothing");
+  await docket.restore({ task: "nothing" });
   await docket.clear();
   await docket.cancel("long");
 });
