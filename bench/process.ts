@@ -10,10 +10,14 @@ import { argv, stdout } from "node:process";
 /** Whoever takes longer hangs. */
 const PATIENCE = 60_000;
 
-/** Starts the module and gives what it {@linkcode answer}s. */
-export async function ask<Question, Answer>(module: string, question: Question): Promise<Answer> {
+/** Starts the module, with flags for Deno, and gives what it {@linkcode answer}s. */
+export async function ask<Question, Answer>(
+  module: string,
+  question: Question,
+  flags: readonly string[] = [],
+): Promise<Answer> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", module, JSON.stringify(question)],
+    args: ["run", "--quiet", "-A", ...flags, module, JSON.stringify(question)],
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",

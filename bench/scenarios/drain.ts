@@ -5,7 +5,7 @@
  */
 
 import { type Docket, Worker } from "../../mod.ts";
-import { costMetrics, Meter, perUnit } from "../meter.ts";
+import { type Cost, costMetrics, Meter, perUnit } from "../meter.ts";
 import { produce } from "../producer.ts";
 import type { Counts, Place, Sample, Scenario } from "../scenario.ts";
 import { addInFlight, connect, type Welcome } from "../work.ts";
@@ -24,15 +24,19 @@ function drain(concurrency: number, counts: Counts): Scenario {
     metrics: costMetrics("task"),
 
     async measure(place: Place): Promise<Sample> {
-      using meter = new Meter(place);
       const count = counts[place.storage];
-      await warmUp(place, concurrency, count / 10);
-      await using docket = await connect(place);
-      await produce(place, count);
-
-      return perUnit(await meter.during(() => drainAll(docket, concurrency, count)), count);
+      return perUnit(await drainOnce(place, concurrency, count), count);
     },
   };
+}
+
+/** What it costs to drain so many tasks. */
+export async function drainOnce(place: Place, concurrency: number, count: number): Promise<Cost> {
+  using meter = new Meter(place);
+  await warmUp(place, concurrency, count / 10);
+  await using docket = await connect(place);
+  await produce(place, count);
+  return await meter.during(() => drainAll(docket, concurrency, count));
 }
 
 async function warmUp(place: Place, concurrency: number, count: number): Promise<void> {

@@ -13,6 +13,7 @@ import { lateness } from "./lateness.ts";
 import { latency } from "./latency.ts";
 import { limit } from "./limit.ts";
 import { startup } from "./startup.ts";
+import { watched } from "./watched.ts";
 
 /** All scenarios. */
 export const scenarios: readonly Scenario[] = [
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   idle,
   limit,
   startup,
+  watched,
 ];
 
 interface Order {

@@ -42,6 +42,14 @@ export async function openDirectory(): Promise<Directory> {
   };
 }
 
+/** What the shared tests need besides what the package brings. */
+const FOR_TESTS = [
+  "fast-check",
+  "@opentelemetry/context-async-hooks",
+  "@opentelemetry/sdk-metrics",
+  "@opentelemetry/sdk-trace-base",
+] as const;
+
 /** Builds, packs and installs the package, and these versions of Node. */
 export async function furnish(directory: Directory, nodes: readonly string[]): Promise<Workspace> {
   const at = (path: string) => new URL(path, directory.url);
@@ -67,7 +75,7 @@ async function installPackage(
   const packed = await packNpm(at("npm/"), at("packed/"));
   await install(at("app/"), [fileURLToPath(packed.file)]);
   const installed = await measure(at("app/node_modules/"));
-  await install(at("app/"), [config.imports["fast-check"].replace("npm:", "")]); // for the tests
+  await install(at("app/"), FOR_TESTS.map((name) => config.imports[name].replace("npm:", "")));
   await copy(at(`app/node_modules/${config.name}/`), at("app/suite/"));
   return { packed, installed };
 }

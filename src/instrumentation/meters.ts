@@ -6,12 +6,13 @@
 
 import {
   type BatchObservableResult,
+  type Counter as ApiCounter,
   createNoopMeter,
   type Histogram as ApiHistogram,
   type Meter,
   type MeterProvider,
   metrics,
-  type Observable,
+  type UpDownCounter,
 } from "@opentelemetry/api";
 import {
   AGES,
@@ -52,7 +53,19 @@ export class Meters {
 
   /** Counts one more, or several. */
   count(counter: Counter, labels: Labels, times = 1): void {
-    this.tallies.of(labels).counters[counter] += times;
+    this.add(counter, this.tallies.of(labels), times);
+  }
+
+  /** Counts one more, or several, for whoever has looked up whose numbers they are. */
+  add(counter: Counter, tally: Tally, times = 1): void {
+    tally.counters[counter] += times;
+    this.#bound?.counters[counter].add(times, tally.labels);
+  }
+
+  /** One run more is under way, or one less. */
+  run(change: 1 | -1, tally: Tally): void {
+    tally.levels.docket_tasks_running = (tally.levels.docket_tasks_running ?? 0) + change;
+    this.#bound?.running.add(change, tally.labels);
   }
 
   /** Tells how much there is now, or that nobody knows any more. */
@@ -76,48 +89,55 @@ export class Meters {
 
 /** What a meter was asked for. */
 interface Bound {
+  readonly counters: Readonly<Record<Counter, ApiCounter>>;
+  readonly running: UpDownCounter;
   readonly histograms: Readonly<Record<HistogramName, ApiHistogram>>;
   release(): void;
 }
 
-/** Instruments of the table. Only histograms need each value; all else is read when it is exported. */
+/**
+ * Instruments of the table. What is counted is told at once: a program that ends soon has told it, too. What there is, each
+ * worker tells the same of the docket, when it is read.
+ */
 function bind(meter: Meter, tallies: Tallies): Bound {
-  const counters = entries(COUNTERS).map(([name, description]) =>
-    [name, meter.createObservableCounter(name, { description })] as const
-  );
-  const levels = [
-    ...entries(LEVELS).map(([name, description]) => {
-      // What runs adds up over workers; of the rest each of them tells the same.
-      const isSum = name === "docket_tasks_running";
-      const options = { description };
-      const instrument = isSum
-        ? meter.createObservableUpDownCounter(name, options)
-        : meter.createObservableGauge(name, options);
-      return [name, instrument] as const;
-    }),
+  const { docket_tasks_running, ...depths } = LEVELS;
+  const gauges = [
+    ...entries(depths).map(([name, description]) =>
+      [name, meter.createObservableGauge(name, { description })] as const
+    ),
     ...entries(AGES).map(([name, description]) =>
       [name, meter.createObservableGauge(name, { description, unit: "s" })] as const
     ),
   ];
   const observe = (result: BatchObservableResult) => {
-    for (const { labels, counters: counts, levels: there } of tallies) {
-      for (const [name, instrument] of counters) {
-        if (counts[name] > 0) result.observe(instrument, counts[name], labels);
-      }
-      for (const [name, instrument] of levels) {
-        if (there[name] !== undefined) result.observe(instrument, there[name], labels);
+    for (const { labels, levels } of tallies) {
+      for (const [name, gauge] of gauges) {
+        if (levels[name] !== undefined) result.observe(gauge, levels[name], labels);
       }
     }
   };
-  const all: Observable[] = [...counters, ...levels].map(([, instrument]) => instrument);
-  meter.addBatchObservableCallback(observe, all);
+  const observed = gauges.map(([, gauge]) => gauge);
+  meter.addBatchObservableCallback(observe, observed);
   const advice = { explicitBucketBoundaries: [...BOUNDS] };
-  const histograms = Object.fromEntries(
-    entries(HISTOGRAMS).map(([name, description]) => {
-      return [name, meter.createHistogram(name, { description, unit: "s", advice })];
+  return {
+    counters: each(COUNTERS, (name, description) => meter.createCounter(name, { description })),
+    running: meter.createUpDownCounter("docket_tasks_running", {
+      description: docket_tasks_running,
     }),
-  ) as Record<HistogramName, ApiHistogram>;
-  return { histograms, release: () => meter.removeBatchObservableCallback(observe, all) };
+    histograms: each(HISTOGRAMS, (name, description) => {
+      return meter.createHistogram(name, { description, unit: "s", advice });
+    }),
+    release: () => meter.removeBatchObservableCallback(observe, observed),
+  };
+}
+
+function each<Key extends string, Made>(
+  table: Readonly<Record<Key, string>>,
+  make: (name: Key, description: string) => Made,
+): Record<Key, Made> {
+  return Object.fromEntries(
+    entries(table).map(([name, description]) => [name, make(name, description)]),
+  ) as Record<Key, Made>;
 }
 
 function entries<Key extends string>(table: Readonly<Record<Key, string>>): [Key, string][] {

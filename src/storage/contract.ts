@@ -51,6 +51,7 @@ import type {
 } from "./contract/calls.ts";
 import type {
   Lease,
+  ParkedTask,
   Promotion,
   Reclaim,
   ReclaimReply,

@@ -299,6 +299,7 @@ export class Fetcher {
     lane.busy = false;
     if (reply) {
       this.#settler.confirm(commits, reply.committed);
+      if (reply.parked) this.#options.observer.parked(reply.parked);
       if (reply.claims.length > 0 && reply.strikes !== this.#options.book.version) {
         await this.#heedFirst(reply.strikes);
       }

@@ -6,12 +6,12 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { Clock, Millis } from "../base/clock.ts";
-import type { Message } from "../base/message.ts";
+import { decodeMessage, type Message } from "../base/message.ts";
 import type { Counter } from "../instrumentation/instruments.ts";
 import { meters } from "../instrumentation/meters.ts";
 import { fail, isTracing, type Span, startRun, within } from "../instrumentation/spans.ts";
 import type { Tally } from "../instrumentation/tally.ts";
-import type { Claim, Settlement } from "../storage/contract.ts";
+import type { Claim, ParkedTask, Settlement } from "../storage/contract.ts";
 
 const log = getLogger(["docket", "worker"]);
 
@@ -34,9 +34,9 @@ export interface Observed {
 /** Watches one worker's runs. */
 export class Observer {
   readonly #options: ObserverOptions;
+  #on = false;
   #traced = false;
   #metered = false;
-  #logged = false;
   #told = false;
 
   constructor(options: ObserverOptions) {
@@ -45,15 +45,16 @@ export class Observer {
 
   /** Whether anybody watches: looked for once for all that was claimed together. */
   get on(): boolean {
-    return this.#traced || this.#metered || this.#logged;
+    return this.#on;
   }
 
   /** Looks who watches. */
   look(): void {
     this.#traced = isTracing();
     this.#metered = meters.look();
-    this.#logged = log.isEnabledFor("error");
-    this.#told = this.#logged && log.isEnabledFor("info");
+    const logged = log.isEnabledFor("error");
+    this.#told = logged && log.isEnabledFor("info");
+    this.#on = this.#traced || this.#metered || logged;
   }
 
   /** A run has passed its gates and begins. */
@@ -74,6 +75,16 @@ export class Observer {
     if (!this.#metered) return;
     const { docket, worker } = this.#options;
     meters.count(counter, { docket, worker, task });
+  }
+
+  /** Tells of tasks that were parked where they were to be claimed. */
+  parked(tasks: readonly ParkedTask[]): void {
+    this.look();
+    for (const { key, body, reason } of tasks) {
+      const task = taskOf(body);
+      this.count("docket_tasks_dead", task);
+      log.error("Parked {key}: {reason}", { key, task, reason: REASONS[reason] });
+    }
   }
 
   #start({ claim, message }: Observed): Span {
@@ -117,7 +128,7 @@ export class Observation {
     this.#told = told;
     if (tally) {
       meters.record("docket_task_punctuality", punctualityOf(observed.claim) / 1_000, tally);
-      tally.levels.docket_tasks_running = (tally.levels.docket_tasks_running ?? 0) + 1;
+      meters.run(1, tally);
     }
     if (told) {
       this.#tell("{task} {key} starts at attempt {attempt}, {punctuality} ms after it was due");
@@ -142,7 +153,7 @@ export class Observation {
 
   /** Counts what became of it. */
   count(counter: Counter): void {
-    if (this.#tally) this.#tally.counters[counter]++;
+    if (this.#tally) meters.add(counter, this.#tally);
   }
 
   /** It is over. */
@@ -159,21 +170,20 @@ export class Observation {
     }
   }
 
-  #add(tally: Tally, settlement: Settlement, outcome: string): void {
-    tally.levels.docket_tasks_running!--;
+  #add(tally: Tally, { kind }: Settlement, outcome: string): void {
+    meters.run(-1, tally);
     meters.record(
       "docket_task_duration",
       (this.#clock.monotonic() - this.#startedAt) / 1_000,
       tally,
     );
-    if (this.#thrown) tally.counters.docket_tasks_failed++;
-    if (outcome === "completed") tally.counters.docket_tasks_succeeded++;
-    if (settlement.kind === "retried") tally.counters.docket_tasks_retried++;
-    else if (settlement.kind === "dead") tally.counters.docket_tasks_dead++;
-    if (settlement.kind === "succeeded") tally.counters.docket_tasks_perpetuated++;
-    if (settlement.kind !== "retried" && settlement.kind !== "released") {
-      tally.counters.docket_tasks_completed++;
-    }
+    if (this.#thrown) meters.add("docket_tasks_failed", tally);
+    if (kind === "retried") meters.add("docket_tasks_retried", tally);
+    if (kind === "dead") meters.add("docket_tasks_dead", tally);
+    if (kind === "succeeded") meters.add("docket_tasks_perpetuated", tally);
+    if (kind === "retried" || kind === "released") return; // it is not over
+    meters.add("docket_tasks_completed", tally);
+    if (outcome === "completed") meters.add("docket_tasks_succeeded", tally);
   }
 
   #tell(message: string, more: Readonly<Record<string, unknown>> = {}): void {
@@ -189,4 +199,18 @@ function punctualityOf({ startedAt, due, queuedAt }: Claim): Millis {
 
 function outcomeOf(settlement: Settlement): string {
   return settlement.kind === "succeeded" ? settlement.state : settlement.kind;
+}
+
+const REASONS: Readonly<Record<ParkedTask["reason"], string>> = {
+  deliveries: "it was given to workers as often as allowed, and none of them came to its end",
+  illegible: "what is stored of it cannot be read",
+};
+
+/** The name of a stored task, if it can be read. */
+function taskOf(body: string): string | undefined {
+  try {
+    return decodeMessage(body).task;
+  } catch {
+    return undefined;
+  }
 }

@@ -9,6 +9,7 @@ import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
 import type { Claim, Storage } from "../storage/contract.ts";
+import type { Observer } from "./observer.ts";
 
 /** At most so many at once. */
 const MAX_RECLAIMED = 100;
@@ -33,6 +34,7 @@ export interface ReclaimerOptions {
   readonly consumer: string;
   readonly lease: Millis;
   readonly maxDeliveries: number;
+  readonly observer: Observer;
   readonly room: Room;
   /** Ends all calls, whatever becomes of them. */
   readonly end: AbortSignal;
@@ -66,7 +68,7 @@ export class Reclaimer {
 
   /** One pass over all leases, in bounded calls, keeping the cursor (invariant 33). */
   async #look(signal: AbortSignal): Promise<void> {
-    const { storage, clock, consumer, lease, maxDeliveries, room, end } = this.#options;
+    const { storage, clock, consumer, lease, maxDeliveries, observer, room, end } = this.#options;
     let cursor = "";
     do {
       const want = Math.min(room.room, MAX_RECLAIMED);
@@ -81,6 +83,7 @@ export class Reclaimer {
           { signal: end },
         );
         cursor = reply.cursor;
+        if (reply.parked) observer.parked(reply.parked);
         await room.heed(reply.strikes);
         room.acceptAll(reply.claims, token, sentAt);
       } finally {

@@ -340,6 +340,7 @@ export class Worker implements AsyncDisposable {
         consumer,
         lease,
         maxDeliveries,
+        observer,
         room: fetcher,
         end,
       }),

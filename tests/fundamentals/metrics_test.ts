@@ -15,10 +15,13 @@ import type { Histogram } from "@opentelemetry/sdk-metrics";
 import { ConcurrencyLimit, type Docket, Perpetual, Retry, task } from "../../mod.ts";
 import { COUNTERS, HISTOGRAMS } from "../../src/instrumentation/instruments.ts";
 import { meters } from "../../src/instrumentation/meters.ts";
+import { NEW } from "../../src/storage/contract.ts";
 import { Freezer, onEveryStorage, onMemory, onOwnRedis, type Stage } from "../_harness.ts";
+import { captureLogs } from "../_logs.ts";
 import { captureMetrics } from "../_telemetry.ts";
 
 const measure = captureMetrics();
+const logged = captureLogs("error");
 
 /** The counters of a docket that are not 0, over all its workers. */
 async function countsOf({ name }: Docket, task?: string): Promise<Record<string, number>> {
@@ -179,6 +182,27 @@ onEveryStorage("Metrics", (test) => {
     await stage.eventually(async () => (await countsOf(docket)).dead === 2);
 
     deepEqual(await valuesOf(docket, "docket_tasks_dead"), { "tester/unheard": 1, "tester/": 1 });
+  });
+
+  test("count what came to no end as often as it may, and say so", async (stage) => {
+    const docket = await stage.connect();
+    function poison(): void {}
+    await docket.add(poison, { key: "k" })();
+    const storage = await stage.open();
+    const step = { consumer: "dead~1", lane: 0, call: 1, token: "t".repeat(22), commits: [] };
+    await storage.step({ ...step, want: 1, from: NEW, maxDeliveries: 1 });
+
+    await stage.finish(docket, { maxDeliveries: 1, redeliveryTimeout: 100 });
+    await storage.retire("dead~1");
+
+    deepEqual(await valuesOf(docket, "docket_tasks_dead"), { "tester/poison": 1 });
+    const [{ level, properties }] = logged;
+    equal(level, "error");
+    deepEqual({ ...properties }, {
+      key: "k",
+      task: "poison",
+      reason: "it was given to workers as often as allowed, and none of them came to its end",
+    });
   });
 
   test("count what one worker lost and another ran, once each", async (stage) => {

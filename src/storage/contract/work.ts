@@ -50,6 +50,18 @@ export interface StepReply {
   readonly cursor: string;
   /** The version of the strikes that there are: what was claimed must be looked at in their light. */
   readonly strikes: string;
+  /** What was to be claimed, and was parked instead; absent where nothing was. Told once, not when it is asked again. */
+  readonly parked?: readonly ParkedTask[];
+}
+
+/** A task that was parked where it was to be claimed. */
+export interface ParkedTask {
+  /** What identified the task. */
+  readonly key: string;
+  /** As it was scheduled; `""` where nothing is left of that. */
+  readonly body: string;
+  /** It was handed out as often as allowed, and came to no end; or what is stored of it cannot be read. */
+  readonly reason: "deliveries" | "illegible";
 }
 
 /** A task that is now this consumer's. */
@@ -140,6 +152,8 @@ export interface ReclaimReply {
   readonly cursor: string;
   /** As in a {@linkcode StepReply}. */
   readonly strikes: string;
+  /** As in a {@linkcode StepReply}. */
+  readonly parked?: readonly ParkedTask[];
 }
 
 /** A claim to keep. */

@@ -21,6 +21,7 @@ import {
   type Found,
   type Lease,
   NEW,
+  type ParkedTask,
   type Passage,
   type Promotion,
   type Reclaim,
@@ -70,6 +71,8 @@ export class Memory {
   readonly #chains = new Chains();
   #cleared = { request: "", count: 0 };
   #claims = 0;
+  /** Parked by the present call where they were to be claimed. */
+  readonly #parked: ParkedTask[] = [];
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -237,7 +240,7 @@ export class Memory {
     };
     consumer.lanes.set(step.lane, lane);
     this.hints.tell(now);
-    return reply(lane, this.rules.version);
+    return { ...reply(lane, this.rules.version), ...this.#tellParked() };
   }
 
   /** Whether a step would bring something. */
@@ -267,7 +270,13 @@ export class Memory {
     const cursor = first && first.renewedAt <= expired ? `${Number(reclaim.cursor) + 1}` : "";
     consumer.reclaimed = { token: reclaim.token, from: reclaim.cursor, brought, cursor };
     this.hints.tell(now);
-    return { claims: claimsOf(brought), cursor, strikes: this.rules.version };
+    const { version: strikes } = this.rules;
+    return { claims: claimsOf(brought), cursor, strikes, ...this.#tellParked() };
+  }
+
+  /** Those that the present call has parked, if any. */
+  #tellParked(): { readonly parked: readonly ParkedTask[] } | undefined {
+    return this.#parked.length > 0 ? { parked: this.#parked.splice(0) } : undefined;
   }
 
   enter(entries: readonly Entry[], ttl: Millis): readonly Passage[] {
@@ -458,6 +467,7 @@ export class Memory {
     }
     if (task.deliveries >= maxDeliveries) { // what kills its worker each time must not go on for ever (invariant 40)
       const text = encodeEnding({ attempt: task.attempt, worker: previous, value: "" });
+      this.#parked.push({ key: task.key, body: task.body, reason: "deliveries" });
       return this.#finish(task, { state: "dead", text, ttl: DEAD_RECORD_TTL }, now, previous);
     }
     task.deliveries++; // before the body is handed over, so that dying while reading it counts too

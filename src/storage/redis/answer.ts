@@ -6,7 +6,16 @@
 
 import { ProtocolError } from "../../base/errors.ts";
 import { ID_LENGTH } from "../../base/ids.ts";
-import type { Claim, Found, LiveTask, Passage, Renewal, Requeued, Verdict } from "../contract.ts";
+import type {
+  Claim,
+  Found,
+  LiveTask,
+  ParkedTask,
+  Passage,
+  Renewal,
+  Requeued,
+  Verdict,
+} from "../contract.ts";
 import {
   hasReported,
   readClaim,
@@ -82,6 +91,19 @@ export function readClaims(flat: readonly string[]): readonly Claim[] {
     claims.push(readClaim(flat[i], flat[i + 1], flat[i + 2]));
   }
   return claims;
+}
+
+/** Those that were parked where they were to be claimed; nothing where none was. */
+export function readParked(
+  flat: readonly string[],
+): { readonly parked: readonly ParkedTask[] } | undefined {
+  if (flat.length === 0) return undefined;
+  const parked: ParkedTask[] = [];
+  for (let i = 0; i < flat.length; i += 3) {
+    const [key, why, body] = flat.slice(i, i + 3);
+    parked.push({ key, body, reason: why === "deliveries" ? why : "illegible" });
+  }
+  return { parked };
 }
 
 /** What became of a lease. */

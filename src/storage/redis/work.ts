@@ -21,7 +21,7 @@ import {
   type Storage,
   type Waiting,
 } from "../contract.ts";
-import { readClaims, readCommitted, readPassage, readRenewal } from "./answer.ts";
+import { readClaims, readCommitted, readParked, readPassage, readRenewal } from "./answer.ts";
 import { Lane, laneField, LANES, memoriesOf, reclaimField } from "./lane.ts";
 import { MOST_REQUESTS, MOST_TASKS } from "./limits.ts";
 import {
@@ -88,6 +88,7 @@ export class Work implements Pick<Storage, Verbs> {
           more: want > 0 && brought.seen >= want,
           cursor: from === NEW ? NEW : brought.cursor || from,
           strikes: brought.strikes,
+          ...readParked(brought.parked),
         };
       }
       if (opened) {
@@ -123,7 +124,8 @@ export class Work implements Pick<Storage, Verbs> {
     });
     const reclaimed = await client.run(prepared, { what: "reclaim tasks", signal });
     this.#site.strikes = reclaimed.strikes;
-    return { ...reclaimed, claims: readClaims(reclaimed.claims) };
+    const { cursor, claims, strikes, parked } = reclaimed;
+    return { cursor, claims: readClaims(claims), strikes, ...readParked(parked) };
   }
 
   async renew(

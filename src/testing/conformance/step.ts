@@ -174,6 +174,29 @@ export function stepTests(test: Test): void {
     deepEqual([(await scene.ended("a")).state, (await scene.ended("b")).state], ["dead", "dead"]);
   });
 
+  test("Storage.step() and reclaim() tell what they parked, once", async (scene) => {
+    const { body } = await scene.add("a", { body: "of a" });
+    const stepping = scene.worker();
+    const step = { want: 5, maxDeliveries: 0 };
+    const reply = await stepping.step(step);
+    deepEqual(reply.parked, [{ key: "a", body, reason: "deliveries" }]);
+    equal((await stepping.step(step)).parked, undefined);
+
+    await scene.running("b", { body: "of b" });
+    await scene.advance(PAST_LEASE);
+    const request = {
+      consumer: stepping.name,
+      token: randomId(),
+      lease: 1,
+      cursor: "",
+      want: 5,
+      maxDeliveries: 1,
+    };
+    const reclaimed = await scene.storage.reclaim(request);
+    deepEqual(reclaimed.parked, [{ key: "b", body: "of b", reason: "deliveries" }]);
+    equal((await scene.storage.reclaim(request)).parked, undefined); // the reply was lost
+  });
+
   test("Storage.step() allows as many deliveries as it says", async (scene) => {
     await scene.running("a");
 

@@ -10,7 +10,7 @@
  * each task to run; and `died`: whether a run ended here that may have held gates.
  */
 export const claim = /* lua */ `
-local out, died = {}, false
+local out, died, parked = {}, false, {}
 if #entries > 0 then
   local found, names, stale, claimed = #entries, {}, {}, {}
   for i = 1, found do
@@ -56,6 +56,8 @@ if #entries > 0 then
         else
           local why = not attempt and 'row' or body and 'deliveries' or 'body'
           bury(key, generation, 'd', why, (attempt or 0) .. '|' .. last, body, attempt or 1, last)
+          local n = #parked
+          parked[n + 1], parked[n + 2], parked[n + 3] = key, why, body or ''
         end
         local next = flags >= 2 and replacement(key)
         if next then handOver(key, next) else gone[#gone + 1] = key end

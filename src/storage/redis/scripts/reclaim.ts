@@ -18,6 +18,8 @@ export interface Reclaimed {
   readonly claims: readonly string[];
   /** The version of the strikes. */
   readonly strikes: string;
+  /** Flat: key, reason and body of each task that was parked. */
+  readonly parked: readonly string[];
 }
 
 /**
@@ -83,8 +85,13 @@ export const reclaim: Script<
       maxDeliveries: "number",
     },
     reply: (raw) => {
-      const [cursor, claims, strikes] = raw as [string, string[], string];
-      return { cursor: cursor === "0-0" ? "" : cursor, claims, strikes };
+      const [cursor, claims, strikes, parked = []] = raw as [
+        string,
+        string[],
+        string,
+        string[]?,
+      ];
+      return { cursor: cursor === "0-0" ? "" : cursor, claims, strikes, parked };
     },
   },
   /* lua */ `
@@ -132,6 +139,6 @@ if #out > 0 then
 end
 ${hint}
 publish()
-return { reply[1], out, strikes }
+return { reply[1], out, strikes, parked }
 `,
 );

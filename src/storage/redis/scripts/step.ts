@@ -26,6 +26,8 @@ export type Brought = "old" | {
   readonly epoch: string;
   /** The version of the strikes. */
   readonly strikes: string;
+  /** Flat: key, reason and body of each task that was parked. */
+  readonly parked: readonly string[];
 };
 
 /**
@@ -300,10 +302,10 @@ local seen, cursor = #entries, ''
 for i = seen, 1, -1 do
   if entries[i] then cursor = entries[i][1] break end
 end
-local claims
+local claims, fallen
 do
   ${claim}
-  claims = out
+  claims, fallen = out, parked
   ${flush}
   if died then
     ${inherit}
@@ -320,12 +322,12 @@ local age = ''
 if trim == 'now' or trim == 'idle' and seen == 0 then
   ${tidy}
 end
-return { verdicts, claims, seen, cursor, age, epoch, strikes }
+return { verdicts, claims, seen, cursor, age, epoch, strikes, fallen }
 `,
 );
 
 function read(raw: unknown): Brought {
-  const [verdicts, claims, seen, cursor, age, epoch, strikes] = raw as [
+  const [verdicts, claims, seen, cursor, age, epoch, strikes, parked] = raw as [
     string,
     string[],
     number,
@@ -333,7 +335,17 @@ function read(raw: unknown): Brought {
     number | "",
     string,
     string,
+    string[] | undefined,
   ];
   if (verdicts === "old") return "old";
-  return { verdicts, claims, seen, cursor, age: age === "" ? undefined : age, epoch, strikes };
+  return {
+    verdicts,
+    claims,
+    seen,
+    cursor,
+    age: age === "" ? undefined : age,
+    epoch,
+    strikes,
+    parked: parked ?? [],
+  };
 }

@@ -1,0 +1,4 @@
+/** In the place of `src/instrumentation/spans.ts`, where it is measured what that costs: nothing is traced. */
+
+export const isTracing = () => false;
+export const producing = undefined;
