@@ -65,7 +65,12 @@ export {
 export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
 export { type StandardTasks, standardTasks } from "./src/docket/standard_tasks.ts";
 export { Worker } from "./src/worker/worker.ts";
-export type { ProgramOptions, RunOptions, WorkerOptions } from "./src/worker/options.ts";
+export type {
+  ProgramOptions,
+  RunOptions,
+  WorkerHealth,
+  WorkerOptions,
+} from "./src/worker/options.ts";
 
 export {
   type accepts,

@@ -107,7 +107,7 @@ async function describe(outDir: URL): Promise<Record<string, unknown>> {
     files: ["bin/", "src/", "*.js", "*.d.ts", "CHANGELOG.md"],
     sideEffects: false,
     engines: { node: ">=20" },
-    dependencies: await dependenciesOf(outDir),
+    ...await dependenciesOf(outDir),
   };
 }
 
@@ -121,17 +121,27 @@ function typesOf(source: string): string {
   return source.replace(/\.ts$/, ".d.ts");
 }
 
-/** The packages that the compiled files import: what only tests import does not burden users. */
-async function dependenciesOf(outDir: URL): Promise<Record<string, string>> {
+/**
+ * The packages that the compiled files import: what only tests import does not burden users. What is only imported once
+ * somebody asks for it is optional: `npm install` brings it, and `--omit=optional` does without.
+ */
+async function dependenciesOf(
+  outDir: URL,
+): Promise<Record<"dependencies" | "optionalDependencies", Record<string, string>>> {
   const compiled = (await readCompiled(outDir)).join("\n");
   const dependencies: Record<string, string> = {};
+  const optionalDependencies: Record<string, string> = {};
   for (const [alias, target] of Object.entries(config.imports)) {
     const [, name, range] = target.match(/^npm:(@?[^@]+)@([^/]+)/) ?? [];
     if (!name || !range) throw new Error(`Cannot read the import of ${alias}: "${target}"`);
-    const imported = compiled.includes(`"${alias}"`) || compiled.includes(`"${alias}/`);
-    if (imported) dependencies[name] = range;
+    if (imports(compiled, "from ", alias)) dependencies[name] = range;
+    else if (imports(compiled, "import(", alias)) optionalDependencies[name] = range;
   }
-  return dependencies;
+  return { dependencies, optionalDependencies };
+}
+
+function imports(compiled: string, how: "from " | "import(", alias: string): boolean {
+  return compiled.includes(`${how}"${alias}"`) || compiled.includes(`${how}"${alias}/`);
 }
 
 async function readCompiled(directory: URL): Promise<string[]> {
@@ -164,12 +174,17 @@ async function countInstalled(tarball: URL): Promise<number> {
 /** Sizes and counts, for whoever releases it: `docs/decisions/0015-npm-package.md` justifies them. */
 async function print({ file, size, unpackedSize, files }: Packed): Promise<void> {
   const manifest = await Deno.readTextFile(new URL("npm/package.json", root));
-  const dependencies = Object.keys(JSON.parse(manifest).dependencies);
+  const { dependencies, optionalDependencies } = JSON.parse(manifest);
+  const list = (packages: object) => {
+    const names = Object.keys(packages);
+    return `${names.length} (${names.join(", ")})`;
+  };
   const kilobytes = (bytes: number) => `${Math.round(bytes / 1_000)} kB`;
   const path = relative(fileURLToPath(root), fileURLToPath(file));
   console.log(`${path}: ${kilobytes(size)}, ${files.length} files`);
   console.log(`Unpacked: ${kilobytes(unpackedSize)}`);
-  console.log(`Dependencies: ${dependencies.length} (${dependencies.join(", ")})`);
+  console.log(`Dependencies: ${list(dependencies)}`);
+  console.log(`Optional: ${list(optionalDependencies)}`);
   console.log(`Installed with theirs: ${await countInstalled(file)} packages`);
 }
 

@@ -30,7 +30,15 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 const clients: Readonly<Record<string, string>> = {
   "ioredis": "storage/redis",
   "@opentelemetry/api": "instrumentation",
+  "@opentelemetry/exporter-prometheus": "cli",
+  "@opentelemetry/sdk-metrics": "cli",
 };
+
+/** Loaded when an option asks for them: a start without is not slower. */
+const onDemand: readonly string[] = [
+  "@opentelemetry/exporter-prometheus",
+  "@opentelemetry/sdk-metrics",
+];
 
 test("imports only go down, and only storage/open loads another layer dynamically", async () => {
   deepEqual(upwardImports(await readSources()), []);
@@ -45,6 +53,17 @@ test("every file of src/ belongs to a known layer", async () => {
 
 test("only one layer knows each client", async () => {
   deepEqual(strayClients(await readSources()), []);
+});
+
+test("what only an option of the command line needs is not loaded before", async () => {
+  const planted = new Map([
+    ["src/cli/a.ts", `import { MeterProvider } from "@opentelemetry/sdk-metrics";`],
+    ["src/cli/b.ts", `import type { MetricData } from "@opentelemetry/sdk-metrics";`],
+    ["src/cli/c.ts", `const sdk = await import("@opentelemetry/sdk-metrics");`],
+  ]);
+
+  deepEqual(eagerImports(planted), ["src/cli/a.ts → @opentelemetry/sdk-metrics"]);
+  deepEqual(eagerImports(await readSources()), []);
 });
 
 test("src/ names no global of Deno", async () => {
@@ -174,6 +193,12 @@ function strayClients(sources: Sources): string[] {
     if (name in clients && clients[name] !== layerOf(file)) wrong.push(`${file} → ${target}`);
   }
   return wrong;
+}
+
+function eagerImports(sources: Sources): string[] {
+  return [...importsOf(sources)]
+    .filter(({ target, dynamic }) => onDemand.includes(target) && !dynamic)
+    .map(({ file, target }) => `${file} → ${target}`);
 }
 
 function denoGlobals(sources: Sources): string[] {

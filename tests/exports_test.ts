@@ -37,7 +37,7 @@ const expected: Readonly<Record<string, Names>> = {
       ScatterOptions Schedulable Scheduler Scope SharedContext SharedDependencies SharedPool
       SharedScope SharedValues Sharing Snapshot StandardTasks StateEvent Strike StrikeOfTask
       StrikeOperator Succession Task TaskContext TaskLogger Tasks TemporalDuration TimeoutState
-      WorkerInfo WorkerOptions Yielded accepts resolved returns supplies
+      WorkerHealth WorkerInfo WorkerOptions Yielded accepts resolved returns supplies
     `,
   },
   "./cli": { values: "main", types: "" },

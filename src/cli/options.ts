@@ -145,7 +145,37 @@ export const WORKER = {
     value: string({ metavar: "MODULE:EXPORT" }),
     help: "a function that runs the tasks which nobody registered",
   },
+  metricsPort: {
+    flag: "--metrics-port",
+    variable: "DOCKET_WORKER_METRICS_PORT",
+    value: port(),
+    help: "serve /metrics for Prometheus on this port; 0 is any that is free",
+  },
+  metricsHost: {
+    flag: "--metrics-host",
+    variable: "DOCKET_WORKER_METRICS_HOST",
+    value: string({ metavar: "HOST" }),
+    usually: "127.0.0.1",
+    help: "the address to serve /metrics on; 0.0.0.0 is any",
+  },
+  healthPort: {
+    flag: "--health-port",
+    variable: "DOCKET_WORKER_HEALTH_PORT",
+    value: port(),
+    help: "serve /livez and /readyz on this port; it may be the same one",
+  },
+  healthHost: {
+    flag: "--health-host",
+    variable: "DOCKET_WORKER_HEALTH_HOST",
+    value: string({ metavar: "HOST" }),
+    usually: "127.0.0.1",
+    help: "the address to serve /livez and /readyz on; 0.0.0.0 is any",
+  },
 } as const satisfies Table;
+
+function port(): ValueParser<"sync", number> {
+  return integer({ metavar: "PORT", min: 0, max: 65_535 });
+}
 
 /** Whether to write for programs. */
 export const json: Parser<"sync", boolean, unknown> = option("--json", {

@@ -17,6 +17,7 @@ import {
 } from "../dependencies/dependency.ts";
 import type { Replacement } from "../dependencies/resolve.ts";
 import type { Execution } from "../docket/execution.ts";
+import type { Worker } from "./worker.ts";
 
 /** Options of a {@linkcode Worker}. */
 export interface WorkerOptions {
@@ -109,6 +110,18 @@ export interface ProgramOptions extends WorkerOptions {
    * @default false
    */
   readonly untilFinished?: boolean;
+  /** Called with the worker before it claims anything: to ask it for its `health()`, say. */
+  readonly onStart?: (worker: Worker) => void;
+}
+
+/** How a worker is: what `Worker.health()` tells. */
+export interface WorkerHealth {
+  /** Whether it runs, as `Worker.live` tells. */
+  readonly live: boolean;
+  /** Whether it claims tasks: claiming worked when it was tried last, it does not drain, and the storage answers now. */
+  readonly ready: boolean;
+  /** Why it is not ready: `"no answer"` is about the storage. */
+  readonly reason?: "not running" | "draining" | "cannot claim" | "no answer";
 }
 
 /** Options of {@linkcode Worker.runForever} and {@linkcode Worker.runUntilFinished}. */

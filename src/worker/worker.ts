@@ -24,6 +24,7 @@ import {
   type RunOptions,
   type Settings,
   toSettings,
+  type WorkerHealth,
   type WorkerOptions,
 } from "./options.ts";
 import { Reclaimer } from "./reclaimer.ts";
@@ -42,6 +43,9 @@ const CLEAN_UP: Millis = 1_000;
 
 /** With the storage away, stopping does not wait longer than this for what is still to be settled. */
 const LAST_CALL: Millis = 5_000;
+
+/** A storage that takes longer to tell the time counts as away. */
+const PROBE: Millis = 2_000;
 
 const log = getLogger(["docket", "worker"]);
 
@@ -75,6 +79,9 @@ export class Worker implements AsyncDisposable {
   readonly #close = new AbortController();
   readonly #pool: Pool;
   #work?: Promise<void>;
+  /** Of the run under way: what it claims with, and what ends that. */
+  #claiming?: { readonly fetcher: Fetcher; readonly stop: AbortSignal };
+  #probe?: Promise<boolean>;
 
   /**
    * Prepares a worker; it claims nothing until it is told to run. The docket closes it with itself.
@@ -112,9 +119,10 @@ export class Worker implements AsyncDisposable {
    * ```
    */
   static async run(docket: Docket, options: ProgramOptions = {}): Promise<void> {
-    const { untilFinished = false, ...rest } = options;
+    const { untilFinished = false, onStart, ...rest } = options;
     using shutdown = new Shutdown();
     await using worker = new Worker(docket, rest);
+    onStart?.(worker);
     const { signal } = shutdown;
     await (untilFinished ? worker.runUntilFinished({ signal }) : worker.runForever({ signal }));
   }
@@ -175,6 +183,40 @@ export class Worker implements AsyncDisposable {
     );
   }
 
+  /**
+   * Whether it runs, also while it drains, and while the storage is away: it goes on by itself when that is back, and
+   * there is no point in starting it anew.
+   */
+  get live(): boolean {
+    return this.#claiming !== undefined;
+  }
+
+  /**
+   * Tells whether it takes work, for whoever asks over HTTP or otherwise: see {@linkcode WorkerHealth}. Never rejects, and
+   * takes two seconds at most: it asks the storage for the time, and one that has not answered by then is away. Several
+   * who ask at once get the same answer.
+   *
+   * @example
+   * ```ts
+   * import { deepStrictEqual } from "node:assert/strict";
+   * import { Docket, Worker } from "@docket/docket";
+   *
+   * await using docket = await Docket.connect({ url: "memory://health-example" });
+   * await using worker = new Worker(docket);
+   * deepStrictEqual(await worker.health(), { live: false, ready: false, reason: "not running" });
+   * ```
+   */
+  async health(): Promise<WorkerHealth> {
+    let reason = this.#unready();
+    if (reason === undefined) {
+      // Where a connection hangs, claims hang with it and have not failed yet: only who asks now finds out.
+      this.#probe ??= this.#answers().finally(() => this.#probe = undefined);
+      const answers = await this.#probe;
+      reason = this.#unready() ?? (answers ? undefined : "no answer");
+    }
+    return { live: this.live, ready: reason === undefined, ...reason && { reason } };
+  }
+
   /** Stops: running tasks have the grace period to finish. Returns always, whatever the storage does. */
   async close(): Promise<void> {
     this.#close.abort();
@@ -221,6 +263,7 @@ export class Worker implements AsyncDisposable {
     signal?.addEventListener("abort", halt);
     this.#close.signal.addEventListener("abort", halt);
     const parts = this.#assemble(bounds, end.signal);
+    this.#claiming = { fetcher: parts.fetcher, stop: stop.signal };
     const { reclaiming, actors } = this.#startActors(parts, stop.signal, end.signal);
     try {
       await Promise.race([finished(parts, stop.signal), whenAborted(stop.signal)]);
@@ -229,6 +272,7 @@ export class Worker implements AsyncDisposable {
       await this.#drain(parts, reclaiming);
       end.abort();
       await Promise.all([reclaiming, ...actors]);
+      this.#claiming = undefined;
       signal?.removeEventListener("abort", halt);
       this.#close.signal.removeEventListener("abort", halt);
     }
@@ -391,6 +435,28 @@ export class Worker implements AsyncDisposable {
       }
     } catch (error) {
       log.warn("Cannot sign off: {reason}", { reason: messageOf(error) });
+    }
+  }
+
+  /** As far as that is known here (invariant 73). */
+  #unready(): WorkerHealth["reason"] {
+    if (!this.#claiming) return "not running";
+    if (this.#claiming.stop.aborted) return "draining";
+    return this.#claiming.fetcher.able ? undefined : "cannot claim";
+  }
+
+  /** Whether the storage does, soon. */
+  async #answers(): Promise<boolean> {
+    const { storage, clock } = this.#internals;
+    const over = new AbortController();
+    const disarm = clock.timer(PROBE, () => over.abort());
+    try {
+      await storage.now({ signal: over.signal });
+      return true;
+    } catch {
+      return false; // whoever works with it says why, in the log
+    } finally {
+      disarm();
     }
   }
 

@@ -109,6 +109,15 @@ const SAMPLES: Readonly<Record<Name, Sample>> = {
     flags: ["--max-deliveries", "7"],
   },
   fallback: { written: "a.ts:b", value: "a.ts:b", flags: ["--fallback", "a.ts:b"] },
+  metricsPort: { written: "9464", value: 9464, bad: "65536", flags: ["--metrics-port", "9464"] },
+  metricsHost: {
+    written: "0.0.0.0",
+    value: "0.0.0.0",
+    usual: "127.0.0.1",
+    flags: ["--metrics-host", "0.0.0.0"],
+  },
+  healthPort: { written: "8080", value: 8080, bad: "http", flags: ["--health-port", "8080"] },
+  healthHost: { written: "::", value: "::", usual: "127.0.0.1", flags: ["--health-host", "::"] },
 };
 
 const settings = Object.entries(WORKER) as [Name, (typeof WORKER)[Name]][];
@@ -124,7 +133,7 @@ const written = (which: "written" | "bad") =>
 test("Every option of docket worker has a variable of its own", () => {
   const variables = settings.map(([, { variable }]) => variable);
 
-  equal(new Set(variables).size, 16);
+  equal(new Set(variables).size, 20);
   for (const variable of variables) match(variable, /^DOCKET_[A-Z_]+$/);
 });
 
@@ -148,7 +157,7 @@ test("docket worker takes an empty variable for none", async () => {
 
 test("docket worker names the variable that holds a bad value", async () => {
   const bad = settings.filter(([name]) => SAMPLES[name].bad !== undefined);
-  equal(bad.length, 11);
+  equal(bad.length, 13);
 
   await forEach(bad, async ([name, { variable }]) => {
     const reason = refusalOf(await run(["worker"], { env: { [variable]: SAMPLES[name].bad } }));
@@ -161,7 +170,7 @@ test("docket worker names the flag that holds a bad value", async () => {
   const bad = settings.filter(([name, { flag }]) =>
     SAMPLES[name].bad !== undefined && SAMPLES[name].flags.includes(flag)
   );
-  equal(bad.length, 10);
+  equal(bad.length, 12);
 
   await forEach(bad, async ([name, { flag }]) => {
     const reason = refusalOf(await run(["worker", `${flag}=${SAMPLES[name].bad}`]));

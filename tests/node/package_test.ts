@@ -55,15 +55,24 @@ test("The npm package uses nothing that Node 20 does not have", () => {
 });
 
 test("The npm package depends on what it imports", () => {
-  const { dependencies } = manifest();
+  const { dependencies, optionalDependencies } = manifest();
   const compiled = new Map([...shipped].filter(([file]) => /\.(js|d\.ts)$/.test(file)));
 
-  const packages = [...importsOf(compiled)]
-    .map(({ target }) => target)
-    .filter((target) => !/^node:|\.(js|ts)$/.test(target))
-    .map((target) => target.split("/").slice(0, target.startsWith("@") ? 2 : 1).join("/"));
+  const packages = (which: (dynamic: boolean) => boolean) =>
+    new Set(
+      [...importsOf(compiled)]
+        .filter(({ target, dynamic }) => which(dynamic) && !/^node:|\.(js|ts)$/.test(target))
+        .map(({ target }) => target.split("/").slice(0, target.startsWith("@") ? 2 : 1).join("/")),
+    );
 
-  deepEqual(Object.keys(dependencies).sort(), [...new Set(packages)].sort());
+  const always = packages((dynamic) => !dynamic);
+  const later = packages((dynamic) => dynamic).difference(always);
+  deepEqual(Object.keys(dependencies).sort(), [...always].sort());
+  deepEqual(Object.keys(optionalDependencies).sort(), [...later].sort());
+  deepEqual([...later].sort(), [
+    "@opentelemetry/exporter-prometheus",
+    "@opentelemetry/sdk-metrics",
+  ]);
 });
 
 test("The npm package names its entry points, its command and its oldest Node", () => {

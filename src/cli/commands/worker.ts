@@ -16,6 +16,8 @@ import { open } from "../connect.ts";
 import { refusing } from "../errors.ts";
 import { loadFunction, loadTasks } from "../load.ts";
 import { configureLogging } from "../logging.ts";
+import { serveAll } from "../sites.ts";
+import { expectRuns } from "../metrics.ts";
 import { parsersOf, type Values, WORKER } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -30,7 +32,8 @@ export const worker = leaf({
 });
 
 async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise<number> {
-  const { docket: _name, url, tasks, fallback, loggingLevel, loggingFormat, ...rest } = settings;
+  const { docket: _name, url, tasks, fallback, loggingLevel, loggingFormat, ...others } = settings;
+  const { metricsPort, metricsHost, healthPort, healthHost, ...rest } = others;
   const loaded: Tasks[] = [];
   for (const reference of tasks) loaded.push(await loadTasks(reference));
   const handler = fallback === undefined ? undefined : await loadFunction(fallback);
@@ -42,12 +45,19 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
   await refusing(() => {
     for (const tasks of [standardTasks, ...loaded]) docket.register(tasks as Tasks);
   });
+  let worker: Worker | undefined;
+  const places = { metricsPort, metricsHost, healthPort, healthHost };
+  await using _served = await serveAll(places, () => worker); // before anything is claimed
   log.info("Working on {docket} at {url}; tasks: {tasks}", {
     docket: docket.name,
     url: redactUrl(url),
     tasks: docket.tasks.join(", "),
   });
-  await Worker.run(docket, { ...options, untilFinished });
+  const onStart = (started: Worker) => {
+    worker = started;
+    if (metricsPort !== undefined) expectRuns(docket, started);
+  };
+  await Worker.run(docket, { ...options, untilFinished, onStart });
   log.info("Stopped working on {docket}", { docket: docket.name });
   return 0;
 }

@@ -22,6 +22,9 @@ const BLOCKING_MARGIN: Millis = 5_000;
 /** With less time left nothing is tried again. */
 const SHORTEST_TRY: Millis = 50;
 
+/** A question that is not answered for so long makes one doubt the connection. */
+const DOUBT: Millis = 1_000;
+
 /** What a {@linkcode Client} needs. */
 export interface ClientSettings {
   readonly redis: RedisOptions;
@@ -128,6 +131,43 @@ export class Client {
   /** Runs one command. */
   command(name: string, args: readonly (string | number)[], patience: Patience): Promise<unknown> {
     return this.#retry(patience, (redis) => redis.call(name, [...args]));
+  }
+
+  /**
+   * Runs one quick command to see whether anybody answers. Where the network has swallowed something, a connection stays
+   * silent although the server answers everybody else, until a deadline passes. So a fresh one is tried meanwhile: when
+   * that is answered first the old one is dead, and everybody is better off with another.
+   */
+  async inquire(
+    name: string,
+    args: readonly (string | number)[],
+    patience: Patience,
+  ): Promise<unknown> {
+    const answered = new AbortController();
+    const doubting = this.#doubt(answered.signal);
+    try {
+      return await this.command(name, args, patience);
+    } finally {
+      answered.abort();
+      await doubting;
+    }
+  }
+
+  async #doubt(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#settings;
+    for (;;) {
+      await sleep(clock, DOUBT, signal);
+      if (signal.aborted || this.closed) return;
+      const fresh = this.connection();
+      try {
+        await fresh.call((redis) => redis.ping(), DOUBT, signal);
+        this.#commands.renew();
+      } catch {
+        // Nobody is answered, and there is nothing to be gained by another connection.
+      } finally {
+        this.release(fresh);
+      }
+    }
   }
 
   /**

@@ -89,11 +89,16 @@ export class Connection {
     destroy(client);
   }
 
+  /** Destroys the socket, also one that is still connecting: the next call makes another. */
+  renew(): void {
+    this.drop();
+    if (this.#half) destroy(this.#half);
+  }
+
   /** Destroys the socket for good, also one that is still connecting. */
   close(): void {
     this.#closed = true;
-    this.drop();
-    if (this.#half) destroy(this.#half);
+    this.renew();
   }
 
   async #open(): Promise<Redis> {

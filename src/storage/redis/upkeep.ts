@@ -75,7 +75,7 @@ export class Upkeep implements Pick<Storage, Verbs> {
 
   async now({ signal }: Waiting = {}): Promise<Millis> {
     const patience = { what: "ask for the time", signal };
-    const [seconds, micros] = await this.#site.client.command("TIME", [], patience) as string[];
+    const [seconds, micros] = await this.#site.client.inquire("TIME", [], patience) as string[];
     return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
   }
 
