@@ -54,7 +54,7 @@ const expected: Readonly<Record<string, Names>> = {
     values: "DEAD_RECORD_TTL NEW OWN",
     types: `
       Call Change Claim Commit Counts DeferredTask Discard Due EndedTask Entry Found Gate Held
-      Lease LiveTask Notice Passage Presence Progress Promotion Reclaim ReclaimReply Renewal
+      Lease LiveTask Notice ParkedTask Passage Presence Progress Promotion Reclaim ReclaimReply Renewal
       Report Requeue Requeued Scheduling Seed Seeding Settlement StateChange Step StepReply
       Storage Survey Sweep Swept Target Verdict Waiting
     `,

@@ -32,23 +32,20 @@ export const SCOPE = "docket";
 /** Counts for whoever reads; nothing is kept while nobody does. */
 export class Meters {
   readonly tallies: Tallies = new Tallies();
-  #readers = 0;
+  #isRead = false;
   #provider?: MeterProvider;
-  #ours?: MeterProvider;
   #bound?: Bound;
 
   /** Whether anybody reads: an SDK may be registered at any time. */
   look(): boolean {
     const provider = metrics.getMeterProvider();
     if (provider !== this.#provider) this.#bind(provider);
-    return this.#readers > 0 || this.#bound !== undefined;
+    return this.#isRead || this.#bound !== undefined;
   }
 
-  /** Somebody reads {@linkcode tallies} from now on. What `ours` exports has them already, and gets them no other way. */
-  read(ours?: MeterProvider): void {
-    this.#readers++;
-    this.#ours = ours;
-    this.#provider = undefined;
+  /** Somebody reads {@linkcode tallies} from now on. */
+  read(): void {
+    this.#isRead = true;
   }
 
   /** Counts one more, or several. */
@@ -82,8 +79,8 @@ export class Meters {
   #bind(provider: MeterProvider): void {
     this.#provider = provider;
     this.#bound?.release();
-    const meter = provider === this.#ours ? undefined : provider.getMeter(SCOPE);
-    this.#bound = meter && meter !== createNoopMeter() ? bind(meter, this.tallies) : undefined;
+    const meter = provider.getMeter(SCOPE);
+    this.#bound = meter === createNoopMeter() ? undefined : bind(meter, this.tallies);
   }
 }
 

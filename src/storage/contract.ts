@@ -51,7 +51,6 @@ import type {
 } from "./contract/calls.ts";
 import type {
   Lease,
-  ParkedTask,
   Promotion,
   Reclaim,
   ReclaimReply,

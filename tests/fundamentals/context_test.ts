@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, strictEqual as equal } from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { Depends, Progress, Retry, task } from "../../mod.ts";

@@ -16,7 +16,7 @@ import { ConcurrencyLimit, type Docket, Perpetual, Retry, task } from "../../mod
 import { COUNTERS, HISTOGRAMS } from "../../src/instrumentation/instruments.ts";
 import { meters } from "../../src/instrumentation/meters.ts";
 import { NEW } from "../../src/storage/contract.ts";
-import { Freezer, onEveryStorage, onMemory, onOwnRedis, type Stage } from "../_harness.ts";
+import { Freezer, onEveryStorage, onMemory, onOwnRedis } from "../_harness.ts";
 import { captureLogs } from "../_logs.ts";
 import { captureMetrics } from "../_telemetry.ts";
 
