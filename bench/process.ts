@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { argv, stdout } from "node:process";
 
 /** Whoever takes longer hangs. */
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 
 /** Starts the module, with flags for Deno, and gives what it {@linkcode answer}s. */
 export async function ask<Question, Answer>(

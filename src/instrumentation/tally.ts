@@ -69,7 +69,7 @@ function fill<Key extends string, Value>(
 }
 
 /** So many tasks of a docket are told apart. Names may come from anywhere: callers choose those of unregistered tasks. */
-const MOST_TASKS = 1_000;
+export const MOST_TASKS = 1_000;
 
 /** Where the rest is counted. */
 const OTHER = "(other)";

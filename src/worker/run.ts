@@ -8,7 +8,7 @@ import type { Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Progress } from "../dependencies/progress.ts";
 import type { Claim, Held } from "../storage/contract.ts";
-import type { Observation } from "./observer.ts";
+import type { Observation } from "./observation.ts";
 
 /** Without a renewal for this part of the lease, somebody else may be about to take over (invariant 32). */
 export const DOUBTFUL = 0.8;

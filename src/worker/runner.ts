@@ -169,8 +169,7 @@ export class Runner {
     }
     const { observer } = this.#options;
     if (!observer.on) return await this.#begin(what);
-    const { claim } = run;
-    run.observation = observer.begin({ claim, message, loggable: () => loggable(what) });
+    run.observation = observer.begin(what);
     return await run.observation.within(() => this.#begin(what));
   }
 
