@@ -18,7 +18,7 @@ export function encodeFailure(error: unknown): string {
   } catch {
     // Functions, class instances with odd fields, throwing getters: described instead, below.
   }
-  return defaultCodec.encode(describe(error));
+  return defaultCodec.encode(describeFailure(error));
 }
 
 /** What was thrown, as far as it could be kept. */
@@ -31,7 +31,8 @@ export function decodeFailure(text: string): unknown {
   }
 }
 
-function describe(error: unknown): Error {
+/** An error of bounded size that tells what was thrown; never throws itself, whatever it is given. */
+export function describeFailure(error: unknown): Error {
   const description = new Error(cut(messageOf(error), MAX_CHARACTERS / 4));
   let stack = description.message;
   try {

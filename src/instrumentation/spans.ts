@@ -18,7 +18,7 @@ import {
   TraceFlags,
   type Tracer,
 } from "@opentelemetry/api";
-import { messageOf } from "../base/errors.ts";
+import { describeFailure } from "../base/failure.ts";
 import { SCOPE } from "./meters.ts";
 
 export type { Span };
@@ -97,8 +97,9 @@ export function within<Result>(span: Span, act: () => Result): Result {
 
 /** Says that what the span stands for failed. */
 export function fail(span: Span, error: unknown): void {
-  span.recordException(error instanceof Error ? error : messageOf(error));
-  span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+  const failure = describeFailure(error); // an exporter may hold thousands of them
+  span.recordException(failure);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
 }
 
 /** As W3C Trace Context writes it; nothing where there is no trace. */

@@ -144,6 +144,25 @@ onEveryStorage("A trace", (test) => {
     }
   });
 
+  test("keeps little of what is thrown, however large it is, and whatever it is", async (stage) => {
+    const docket = await stage.connect();
+    function large(): void {
+      throw new Error("x".repeat(1_000_000));
+    }
+    function odd(): void {
+      throw { toString: () => "odd" };
+    }
+    await docket.add(large)();
+    await docket.add(odd)();
+
+    await stage.finish(docket);
+
+    const runs = spans().filter(({ kind }) => kind === SpanKind.CONSUMER);
+    deepEqual(runs.map(({ status }) => status.code), [SpanStatusCode.ERROR, SpanStatusCode.ERROR]);
+    ok(runs.every(({ events, status }) => JSON.stringify([events, status]).length < 10_000));
+    ok(runs.some(({ status }) => status.message === "odd"));
+  });
+
   test("links the runs of a chain to what began it, whatever arguments they are given", async (stage) => {
     const docket = await stage.connect();
     const count = task("count", { perpetual: new Perpetual() }, ({ perpetual }, n: number) => {
