@@ -11,6 +11,7 @@ import {
   getConfig,
   getJsonLinesFormatter,
   getTextFormatter,
+  type LogRecord,
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Values, WORKER } from "./options.ts";
@@ -56,12 +57,46 @@ function show(value: unknown, inspect: (value: unknown) => string): string {
 function formatterOf(format: "pretty" | "plain" | "json"): TextFormatter {
   switch (format) {
     case "pretty":
-      return process.env.NO_COLOR
-        ? getTextFormatter({ timestamp: "time", timeZone: null, value: show })
-        : getAnsiColorFormatter({ timestamp: "time", timeZone: null, value: show });
+      return withStack(
+        process.env.NO_COLOR
+          ? getTextFormatter({ timestamp: "time", timeZone: null, value: show })
+          : getAnsiColorFormatter({ timestamp: "time", timeZone: null, value: show }),
+      );
     case "plain":
-      return getTextFormatter({ timestamp: "rfc3339", level: "FULL", value: show });
+      return withStack(
+        getTextFormatter({ timestamp: "rfc3339", level: "FULL", value: show }),
+      );
     case "json":
       return getJsonLinesFormatter({ categorySeparator: "." });
   }
+}
+
+/** A line, and below it, indented, where what it tells of was thrown. For programs the stack is a field. */
+function withStack(format: TextFormatter): TextFormatter {
+  return (record) => format(record) + stackOf(record).map((line) => `    ${line}\n`).join("");
+}
+
+/** More says nothing more, and a recursion without end has thousands. */
+const MOST_LINES = 30;
+
+const LONGEST_LINE = 500;
+
+/** What called the task says nothing of it. */
+const OWN = new URL("../", import.meta.url).href;
+
+function stackOf({ properties: { error } }: LogRecord): string[] {
+  const lines: string[] = [];
+  for (let cause = error; cause instanceof Error && lines.length < MOST_LINES;) {
+    if (cause !== error) lines.push(`caused by ${cause.name}: ${cause.message}`);
+    lines.push(...framesOf(cause));
+    ({ cause } = cause);
+  }
+  return lines.slice(0, MOST_LINES).map((line) => escapeControls(line.slice(0, LONGEST_LINE)));
+}
+
+function framesOf({ stack }: Error): string[] {
+  const frames = String(stack).split("\n").map((line) => line.trim())
+    .filter((line) => line.startsWith("at "));
+  const own = frames.findIndex((frame, i) => i > 0 && frame.includes(OWN));
+  return own < 0 ? frames : frames.slice(0, own);
 }

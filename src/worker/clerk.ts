@@ -18,6 +18,7 @@ import type { Definition } from "../docket/task.ts";
 import type { Settlement } from "../storage/contract.ts";
 import type { Bounds } from "./bounds.ts";
 import { validatedSuccession } from "./decision.ts";
+import { tellFailure } from "./lines.ts";
 import type { Observer } from "./observer.ts";
 import type { Run } from "./run.ts";
 
@@ -92,15 +93,7 @@ export class Clerk {
   }
 
   #failed(what: Case, error: unknown, shown: { reason: string; error?: unknown }): Settlement {
-    const { run: { claim }, message } = what;
-    log.error("{task} {key} failed at attempt {attempt}: {reason}", {
-      task: message?.task ?? "unknown",
-      key: claim.key,
-      attempt: claim.attempt,
-      ...what.run.observation?.times,
-      ...shown,
-      arguments: loggable(what),
-    });
+    tellFailure(what, shown);
     const text = this.#text(what, encodeFailure(error));
     return this.#end(what, "failed", { state: "failed", text });
   }
@@ -200,11 +193,4 @@ export class Clerk {
     const { attempt, startedAt } = claim;
     return encodeEnding({ attempt, startedAt, worker: this.#worker, task: message?.task, value });
   }
-}
-
-/** What of the arguments may be logged; nothing, unless the task says so (invariant 85). */
-export function loggable(
-  { definition, args }: Case,
-): Readonly<Record<string, unknown>> | undefined {
-  return args && definition?.loggable(args);
 }

@@ -4,16 +4,14 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
 import type { Clock, Millis } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import { meters } from "../instrumentation/meters.ts";
 import { fail, type Span, within } from "../instrumentation/spans.ts";
 import type { Tally } from "../instrumentation/tally.ts";
 import type { Claim, Settlement } from "../storage/contract.ts";
-import { type Case, loggable } from "./clerk.ts";
-
-const log = getLogger(["docket", "worker"]);
+import type { Case } from "./clerk.ts";
+import { tellEnd, tellStart, type Times } from "./lines.ts";
 
 /** A run whose task is known. */
 export type Observed = Case & { readonly message: Message };
@@ -37,13 +35,11 @@ export class Observation {
     this.#span = span;
     this.#told = told;
     if (tally) begin(tally, what.run.claim);
-    if (told) {
-      this.#tell("{task} {key} starts at attempt {attempt}, {punctuality} ms after it was due");
-    }
+    if (told) tellStart(what, this.times);
   }
 
   /** In milliseconds: how long it has run, and how late it began. */
-  get times(): { readonly duration: Millis; readonly punctuality: Millis } {
+  get times(): Times {
     const duration = Math.round(this.#clock.monotonic() - this.#startedAt);
     return { duration, punctuality: punctualityOf(this.#what.run.claim) };
   }
@@ -72,15 +68,7 @@ export class Observation {
       if (this.#thrown) fail(this.#span, this.#thrown.error); // not what was cancelled, or given back (invariant 82)
       this.#span.end();
     }
-    if (this.#told && !this.#thrown) {
-      this.#tell("{task} {key} {outcome} after {duration} ms", { outcome });
-    }
-  }
-
-  #tell(message: string, more: Readonly<Record<string, unknown>> = {}): void {
-    const { run: { claim: { key, attempt } }, message: { task } } = this.#what;
-    const args = loggable(this.#what);
-    log.info(message, { task, key, attempt, ...this.times, ...more, arguments: args });
+    if (this.#told && !this.#thrown) tellEnd(this.#what, this.times, outcome);
   }
 }
 

@@ -17,10 +17,11 @@ import type { Definition } from "../docket/task.ts";
 import type { Claim, Settlement } from "../storage/contract.ts";
 import { Around } from "./around.ts";
 import type { Bounds } from "./bounds.ts";
-import { type Case, Clerk, loggable } from "./clerk.ts";
+import { type Case, Clerk } from "./clerk.ts";
 import { RunContext, type Surroundings } from "./context.ts";
 import { decisionOf } from "./decision.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
+import { tellRetry } from "./lines.ts";
 import type { Observer } from "./observer.ts";
 import { Run, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
@@ -317,15 +318,7 @@ export class Runner {
     this.#tell(what, error);
     const decision = this.#ask(definition, { error, attempt: claim.attempt });
     if (decision.kind === "fail") return this.#clerk.failed(what, error);
-    log.warn("{task} {key} failed at attempt {attempt} and will be tried again: {reason}", {
-      task: definition.name,
-      key: claim.key,
-      attempt: claim.attempt,
-      ...run.observation?.times,
-      reason: messageOf(error),
-      error,
-      arguments: loggable(what),
-    });
+    tellRetry(what, error);
     return { kind: "retried", due: decision.due, ttl: this.#clerk.ttlOf(what, "cancelled") };
   }
 

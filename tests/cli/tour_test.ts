@@ -31,10 +31,9 @@ test("The README's tour prints what the README says", async () => {
   for (const { command, printed } of steps) {
     const output: string = await run(command, { DOCKET_URL: url, DOCKET_NAME: name });
 
-    const shown: string = output.replaceAll(name, "tour").replaceAll(
-      url,
-      "redis://localhost:6379/0",
-    );
+    const shown: string = output.replaceAll(name, "tour")
+      .replaceAll(url, "redis://localhost:6379/0")
+      .replaceAll(root.href, "file:///…/");
     deepEqual(shown.trimEnd().split("\n").map(timeless), printed.map(timeless), command);
   }
 
@@ -73,5 +72,6 @@ function timeless(line: string): string {
     .replace(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z/, "<instant>")
     .replaceAll(/\bin \d+[hms]( \d+[ms])?/g, "in <span>")
     .replaceAll(/\b[\d.]+m?s ago|\bnow\b/g, "<just now>")
+    .replaceAll(/\b\d+ ms\b/g, "<span>")
     .replaceAll(/ {2,}/g, "  ");
 }

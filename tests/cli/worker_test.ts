@@ -150,11 +150,38 @@ cliTest("docket worker logs what is asked for", async (scene) => {
     deepEqual([level, message, logger].map((one) => typeof one), ["string", "string", "string"]);
   }
   for (const line of await lines("--logging-format=plain")) {
-    match(line, /^\d{4}-\d{2}-\d{2}T[\d:.]+Z \[(INFO|ERROR)\] docket·[a-z]+: \S/);
+    match(line, /^(\d{4}-\d{2}-\d{2}T[\d:.]+Z \[(INFO|ERROR)\] docket·[a-z]+: \S| {4}at \S)/);
   }
-  match((await lines("--logging-level", "error")).join("\n"), /^\S+ \[ERROR\] [^\n]+: whoops$/);
+  const failure = (await lines("--logging-level", "error")).join("\n");
+  match(failure, /^\S+ \[ERROR\] [^\n]+: whoops\n {4}at \S+standard_tasks\.ts:[\d:]+$/);
   deepEqual(await lines("--logging-level", "FATAL"), []);
   match((await lines()).join("\n"), / \[INFO\] /);
+});
+
+cliTest("docket worker tells where something was thrown, and what caused it", async (scene) => {
+  const tasks = await scene.file(
+    "throwing.ts",
+    `export function deep() {
+       throw new Error("top", { cause: new TypeError("below\\x1b[2J\\nforged") });
+     }
+     export function endless() {
+       const error = new Error("round");
+       error.cause = error;
+       throw error;
+     }`,
+  );
+  const docket = await scene.connect();
+  await docket.add("deep", { key: "k" })();
+  await docket.add("endless", { key: "l" })();
+
+  const { stderr } = await scene.run("worker", "--until-finished", "--tasks", tasks);
+
+  match(
+    stderr,
+    /\[ERROR\] \S+ deep k failed [^\n]+: top\n {4}at deep \(\S+throwing\.ts:2:14\)\n {4}caused by TypeError: below\\u001b\[2J\\nforged\n {4}at deep /,
+  );
+  match(stderr, / endless l failed [^\n]+: round\n( {4}\S[^\n]+\n){30}\S/);
+  ok(!stderr.includes("runner.ts"), stderr);
 });
 
 cliTest("docket worker logs in colours in a terminal, and not with NO_COLOR", async (scene) => {

@@ -12,6 +12,8 @@ import { captureLogs } from "../_logs.ts";
 
 const records = captureLogs("info");
 
+const ARGS = "[object Object]";
+
 /** Level, text, and what is told beside it, of a worker's lines. */
 function lines(): [string, string, Readonly<Record<string, unknown>>][] {
   return records.filter(({ category }) => category.join(".") === "docket.worker")
@@ -48,10 +50,10 @@ onEveryStorage("The log", (test) => {
       ok(Number(punctuality) >= 19, `${punctuality}`);
     }
     const late = start[2].punctuality;
-    equal(start[1], `greet k starts at attempt 1, ${late} ms after it was due`);
+    equal(start[1], `greet k with ${ARGS} starts at attempt 1, ${late} ms after it was due`);
     const { duration } = end[2];
     ok(Number(duration) >= 19, `${duration}`);
-    equal(end[1], `greet k completed after ${duration} ms`);
+    equal(end[1], `greet k with ${ARGS} completed after ${duration} ms`);
     ok(!JSON.stringify(lines()).includes("canary"));
   });
 
@@ -67,9 +69,10 @@ onEveryStorage("The log", (test) => {
     const [, retry, , failure, ...others] = lines();
     deepEqual(others, []);
     equal(retry[0], "warning");
-    equal(retry[1], "flaky k failed at attempt 1 and will be tried again: no");
+    const [first, second] = [retry, failure].map(([, , { duration }]) => duration);
+    equal(retry[1], `flaky k failed at attempt 1 after ${first} ms and will be tried again: no`);
     equal(failure[0], "error");
-    equal(failure[1], "flaky k failed at attempt 2: no");
+    equal(failure[1], `flaky k failed at attempt 2 after ${second} ms: no`);
     for (const [, , { duration, punctuality, error }] of [retry, failure]) {
       ok(Number(duration) >= 0 && Number(punctuality) >= 0);
       ok(error instanceof RangeError && error.stack?.includes("log_lines_test"));
