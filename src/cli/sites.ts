@@ -13,7 +13,8 @@ import type { Values, WORKER } from "./options.ts";
 
 const log = getLogger(["docket", "worker"]);
 
-type Places = Pick<
+/** Where what is served. */
+export type Places = Pick<
   Values<typeof WORKER>,
   "metricsPort" | "metricsHost" | "healthPort" | "healthHost"
 >;

@@ -7,6 +7,7 @@
 import { randomId } from "../base/ids.ts";
 import { ConnectionError } from "../base/errors.ts";
 import type { Strike } from "../base/strikes.ts";
+import { otelReady } from "../instrumentation/api.ts";
 import { meters } from "../instrumentation/meters.ts";
 import { openStorage } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
@@ -129,6 +130,7 @@ export class Docket implements AsyncDisposable {
     const { tasks, lazy, signal, redis } = options;
     if (tasks !== undefined) new Registry().register(tasks); // refused before anything is opened
     const { name, url, clock, retention, connectTimeout, commandTimeout } = settings;
+    const watched = otelReady(); // what is done first is not to be missed
     const storage = options.storage ?? await openStorage(url, {
       docket: name,
       clock,
@@ -139,6 +141,7 @@ export class Docket implements AsyncDisposable {
       signal,
       redis,
     });
+    await watched;
     const docket = new Docket(settings, storage);
     if (tasks !== undefined) docket.register(tasks);
     return docket;

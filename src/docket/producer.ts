@@ -12,7 +12,7 @@ import { Backoff } from "../base/loop.ts";
 import { annotateMessage, encodeMessage } from "../base/message.ts";
 import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import { meters } from "../instrumentation/meters.ts";
-import { isTracing, producing } from "../instrumentation/spans.ts";
+import { tracing } from "../instrumentation/spans.ts";
 import type { Call, Verdict } from "../storage/contract.ts";
 import type { Docket } from "./docket.ts";
 import { Execution, existing } from "./execution.ts";
@@ -84,10 +84,11 @@ export class Producer {
     signal?.throwIfAborted();
     this.#internals.closed.throwIfAborted();
     const planned = plan(args);
-    if (!isTracing()) return await this.#add(planned, signal);
+    const tracer = tracing();
+    if (!tracer) return await this.#add(planned, signal);
     const { mode, task, key } = planned;
     const attributes = { "docket.task": task, "docket.key": key, "messaging.message.id": key };
-    return await producing(
+    return await tracer.produce(
       this.#internals.name,
       mode,
       attributes,
@@ -111,8 +112,9 @@ export class Producer {
   async scheduleAll(plans: readonly Plan[], signal?: AbortSignal): Promise<Execution[]> {
     signal?.throwIfAborted();
     this.#internals.closed.throwIfAborted();
-    if (!isTracing() || plans.length === 0) return await this.#scheduleAll(plans, signal);
-    return await producing(
+    const tracer = tracing();
+    if (!tracer || plans.length === 0) return await this.#scheduleAll(plans, signal);
+    return await tracer.produce(
       this.#internals.name,
       "add",
       { "messaging.batch.message_count": plans.length },
@@ -133,10 +135,11 @@ export class Producer {
       }
       return answer;
     };
-    if (!isTracing()) return await cancel();
+    const tracer = tracing();
+    if (!tracer) return await cancel();
     const { key } = target;
     const attributes = { "docket.key": key, "messaging.message.id": key };
-    return await producing(name, "cancel", attributes, cancel);
+    return await tracer.produce(name, "cancel", attributes, cancel);
   }
 
   async #scheduleAll(

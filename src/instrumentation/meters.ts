@@ -4,16 +4,15 @@
  * @module
  */
 
-import {
-  type BatchObservableResult,
-  type Counter as ApiCounter,
-  createNoopMeter,
-  type Histogram as ApiHistogram,
-  type Meter,
-  type MeterProvider,
-  metrics,
-  type UpDownCounter,
+import type {
+  BatchObservableResult,
+  Counter as ApiCounter,
+  Histogram as ApiHistogram,
+  Meter,
+  MeterProvider,
+  UpDownCounter,
 } from "@opentelemetry/api";
+import { type Api, otel } from "./api.ts";
 import {
   AGES,
   BOUNDS,
@@ -38,8 +37,8 @@ export class Meters {
 
   /** Whether anybody reads: an SDK may be registered at any time. */
   look(): boolean {
-    const provider = metrics.getMeterProvider();
-    if (provider !== this.#provider) this.#bind(provider);
+    const api = otel();
+    if (api) this.#follow(api);
     return this.#isRead || this.#bound !== undefined;
   }
 
@@ -76,11 +75,13 @@ export class Meters {
     this.#bound?.histograms[histogram].record(value, tally.labels);
   }
 
-  #bind(provider: MeterProvider): void {
+  #follow(api: Api): void {
+    const provider = api.metrics.getMeterProvider();
+    if (provider === this.#provider) return;
     this.#provider = provider;
     this.#bound?.release();
     const meter = provider.getMeter(SCOPE);
-    this.#bound = meter === createNoopMeter() ? undefined : bind(meter, this.tallies);
+    this.#bound = meter === api.createNoopMeter() ? undefined : bind(meter, this.tallies);
   }
 }
 

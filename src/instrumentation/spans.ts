@@ -4,35 +4,113 @@
  * @module
  */
 
-import {
-  type Attributes,
-  context,
-  type Link,
-  ProxyTracerProvider,
-  ROOT_CONTEXT,
-  type Span,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  TraceFlags,
-  type Tracer,
-} from "@opentelemetry/api";
+import type { Attributes, Span, SpanContext } from "@opentelemetry/api";
 import { describeFailure } from "../base/failure.ts";
+import { type Api, otel } from "./api.ts";
 import { SCOPE } from "./meters.ts";
 
-export type { Span };
+/** What a producer does that has a span. */
+export type Operation = "add" | "replace" | "cancel";
 
-const NOBODY = new ProxyTracerProvider().getDelegate();
+/** Makes spans. */
+export class Tracer {
+  readonly #api: Api;
+  readonly #nobody: unknown;
 
-/** Whether anybody traces: an SDK may be registered at any time. */
-export function isTracing(): boolean {
-  const provider = trace.getTracerProvider();
-  return !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== NOBODY;
+  constructor(api: Api) {
+    this.#api = api;
+    this.#nobody = new api.ProxyTracerProvider().getDelegate();
+  }
+
+  /** Whether anybody traces: an SDK may be registered at any time. */
+  get on(): boolean {
+    const { trace, ProxyTracerProvider } = this.#api;
+    const provider = trace.getTracerProvider();
+    return !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== this.#nobody;
+  }
+
+  /**
+   * Runs something within a span of what a producer does. It is given its place in the trace, for whoever runs the task
+   * (invariant 83).
+   */
+  produce<Result>(
+    docket: string,
+    operation: Operation,
+    attributes: Attributes,
+    act: (traceparent: string | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    const { trace, SpanKind } = this.#api;
+    const type = operation === "cancel" ? "settle" : "send";
+    const options = {
+      kind: SpanKind.PRODUCER,
+      attributes: { ...messaging(docket, operation, type), ...attributes },
+    };
+    const tracer = trace.getTracer(SCOPE);
+    return tracer.startActiveSpan(`docket.${operation}`, options, async (span) => {
+      try {
+        return await act(toTraceparent(span.spanContext()));
+      } catch (error) {
+        fail(this.#api, span, error);
+        throw error;
+      } finally {
+        span.end();
+      }
+    });
+  }
+
+  /** A span of one run, linked to whoever scheduled it. Of its own trace: a run may come days later, and many times. */
+  startRun(
+    docket: string,
+    task: string,
+    scheduledBy: string | undefined,
+    attributes: Attributes,
+  ): RunSpan {
+    const { trace, SpanKind, ROOT_CONTEXT } = this.#api;
+    const origin = scheduledBy === undefined ? undefined : fromTraceparent(scheduledBy);
+    const options = {
+      kind: SpanKind.CONSUMER,
+      root: true,
+      links: origin ? [{ context: origin }] : [],
+      attributes: { ...messaging(docket, "process", "process"), ...attributes },
+    };
+    return new RunSpan(this.#api, trace.getTracer(SCOPE).startSpan(task, options, ROOT_CONTEXT));
+  }
 }
 
-function tracer(): Tracer {
-  return trace.getTracer(SCOPE);
+/** The span of a run. */
+export class RunSpan {
+  readonly #api: Api;
+  readonly #span: Span;
+
+  constructor(api: Api, span: Span) {
+    this.#api = api;
+    this.#span = span;
+  }
+
+  /** Runs something so that spans which it starts are children of this one. */
+  within<Result>(act: () => Result): Result {
+    const { context, trace, ROOT_CONTEXT } = this.#api;
+    return context.with(trace.setSpan(ROOT_CONTEXT, this.#span), act);
+  }
+
+  /** The run is over; what it threw makes it an error. */
+  end(outcome: string, thrown?: { readonly error: unknown }): void {
+    this.#span.setAttribute("docket.outcome", outcome);
+    if (thrown) fail(this.#api, this.#span, thrown.error);
+    this.#span.end();
+  }
+}
+
+let tracer: Tracer | undefined;
+
+/** Whoever traces; nothing while nobody does. */
+export function tracing(): Tracer | undefined {
+  if (!tracer) {
+    const api = otel();
+    if (!api) return undefined;
+    tracer = new Tracer(api);
+  }
+  return tracer.on ? tracer : undefined;
 }
 
 /** What each span says of its docket. */
@@ -46,73 +124,27 @@ function messaging(docket: string, operation: string, type: string): Attributes 
   };
 }
 
-/**
- * Runs something within a span of what a producer does. It is given its place in the trace, for whoever runs the task
- * (invariant 83).
- */
-export function producing<Result>(
-  docket: string,
-  operation: "add" | "replace" | "cancel",
-  attributes: Attributes,
-  act: (traceparent: string | undefined, span: Span) => Promise<Result>,
-): Promise<Result> {
-  const type = operation === "cancel" ? "settle" : "send";
-  const options = {
-    kind: SpanKind.PRODUCER,
-    attributes: { ...messaging(docket, operation, type), ...attributes },
-  };
-  return tracer().startActiveSpan(`docket.${operation}`, options, async (span) => {
-    try {
-      return await act(toTraceparent(span.spanContext()), span);
-    } catch (error) {
-      fail(span, error);
-      throw error;
-    } finally {
-      span.end();
-    }
-  });
-}
-
-/** A span of one run, linked to whoever scheduled it. Of its own trace: a run may come days later, and many times. */
-export function startRun(
-  docket: string,
-  task: string,
-  scheduledBy: string | undefined,
-  attributes: Attributes,
-): Span {
-  const origin = scheduledBy === undefined ? undefined : fromTraceparent(scheduledBy);
-  const links: Link[] = origin ? [{ context: origin }] : [];
-  return tracer().startSpan(task, {
-    kind: SpanKind.CONSUMER,
-    root: true,
-    links,
-    attributes: { ...messaging(docket, "process", "process"), ...attributes },
-  }, ROOT_CONTEXT);
-}
-
-/** Runs something with a span as the present one: spans that it starts are its children. */
-export function within<Result>(span: Span, act: () => Result): Result {
-  return context.with(trace.setSpan(ROOT_CONTEXT, span), act);
-}
-
 /** Says that what the span stands for failed. */
-export function fail(span: Span, error: unknown): void {
+function fail({ SpanStatusCode }: Api, span: Span, error: unknown): void {
   const failure = describeFailure(error); // an exporter may hold thousands of them
   span.recordException(failure);
   span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
 }
 
 /** As W3C Trace Context writes it; nothing where there is no trace. */
-export function toTraceparent({ traceId, spanId, traceFlags }: SpanContext): string | undefined {
+function toTraceparent({ traceId, spanId, traceFlags }: SpanContext): string | undefined {
   if (/^0*$/.test(traceId)) return undefined;
-  return `00-${traceId}-${spanId}-${traceFlags & TraceFlags.SAMPLED ? "01" : "00"}`;
+  return `00-${traceId}-${spanId}-${traceFlags & SAMPLED ? "01" : "00"}`;
 }
 
 /** Nothing where it has no form that is known. */
-export function fromTraceparent(text: string): SpanContext | undefined {
+function fromTraceparent(text: string): SpanContext | undefined {
   const [, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? [];
   if (!traceId) return undefined;
   return { traceId, spanId, traceFlags: parseInt(flags, 16), isRemote: true };
 }
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+
+/** A flag of W3C Trace Context. */
+const SAMPLED = 1;

@@ -7,7 +7,7 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import { meters } from "../instrumentation/meters.ts";
-import { fail, type Span, within } from "../instrumentation/spans.ts";
+import type { RunSpan } from "../instrumentation/spans.ts";
 import type { Tally } from "../instrumentation/tally.ts";
 import type { Claim, Settlement } from "../storage/contract.ts";
 import type { Case } from "./clerk.ts";
@@ -22,12 +22,12 @@ export class Observation {
   readonly #clock: Clock;
   readonly #startedAt: Millis;
   readonly #tally?: Tally;
-  readonly #span?: Span;
+  readonly #span?: RunSpan;
   readonly #told: boolean;
   #thrown?: { readonly error: unknown };
 
   /** Watches with what there is: numbers, a span, lines in the log. */
-  constructor(what: Observed, clock: Clock, tally?: Tally, span?: Span, told = false) {
+  constructor(what: Observed, clock: Clock, tally?: Tally, span?: RunSpan, told = false) {
     this.#what = what;
     this.#clock = clock;
     this.#startedAt = clock.monotonic();
@@ -46,10 +46,10 @@ export class Observation {
 
   /** Runs something so that spans which it starts are children of this one. */
   within<Result>(act: () => Result): Result {
-    return this.#span ? within(this.#span, act) : act();
+    return this.#span ? this.#span.within(act) : act();
   }
 
-  /** It threw. */
+  /** It threw. What was cancelled, or given back, did not, whatever its handler threw then (invariant 82). */
   threw(error: unknown): void {
     this.#thrown = { error };
   }
@@ -63,11 +63,7 @@ export class Observation {
       if (this.#thrown) meters.add("docket_tasks_failed", this.#tally);
       end(this.#tally, settlement.kind, outcome);
     }
-    if (this.#span) {
-      this.#span.setAttribute("docket.outcome", outcome);
-      if (this.#thrown) fail(this.#span, this.#thrown.error); // not what was cancelled, or given back (invariant 82)
-      this.#span.end();
-    }
+    this.#span?.end(outcome, this.#thrown);
     if (this.#told && !this.#thrown) tellEnd(this.#what, this.times, outcome);
   }
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { decodeMessage } from "../base/message.ts";
 import type { Counter } from "../instrumentation/instruments.ts";
 import { meters } from "../instrumentation/meters.ts";
-import { isTracing, type Span, startRun } from "../instrumentation/spans.ts";
+import { type RunSpan, type Tracer, tracing } from "../instrumentation/spans.ts";
 import { MOST_TASKS, type Tally } from "../instrumentation/tally.ts";
 import type { ParkedTask } from "../storage/contract.ts";
 import { Observation, type Observed, punctualityOf } from "./observation.ts";
@@ -30,7 +30,7 @@ export class Observer {
   readonly #options: ObserverOptions;
   readonly #tallies = new Map<string, Tally>();
   #on = false;
-  #traced = false;
+  #tracer?: Tracer;
   #metered = false;
   #told = false;
 
@@ -45,17 +45,17 @@ export class Observer {
 
   /** Looks who watches. */
   look(): void {
-    this.#traced = isTracing();
+    this.#tracer = tracing();
     this.#metered = meters.look();
     const logged = log.isEnabledFor("error");
     this.#told = logged && log.isEnabledFor("info");
-    this.#on = this.#traced || this.#metered || logged;
+    this.#on = this.#tracer !== undefined || this.#metered || logged;
   }
 
   /** A run has passed its gates and begins. */
   begin(what: Observed): Observation {
     const tally = this.#metered ? this.#tallyOf(what.message.task) : undefined;
-    const span = this.#traced ? this.#start(what) : undefined;
+    const span = this.#tracer && this.#start(this.#tracer, what);
     return new Observation(what, this.#options.clock, tally, span, this.#told);
   }
 
@@ -87,9 +87,9 @@ export class Observer {
     return tally;
   }
 
-  #start({ run: { claim }, message }: Observed): Span {
+  #start(tracer: Tracer, { run: { claim }, message }: Observed): RunSpan {
     const { docket, worker } = this.#options;
-    return startRun(docket, message.task, message.trace, {
+    return tracer.startRun(docket, message.task, message.trace, {
       "messaging.message.id": claim.key,
       "docket.task": message.task,
       "docket.key": claim.key,

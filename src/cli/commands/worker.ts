@@ -16,8 +16,8 @@ import { open } from "../connect.ts";
 import { refusing } from "../errors.ts";
 import { loadFunction, loadTasks } from "../load.ts";
 import { configureLogging } from "../logging.ts";
-import { serveAll } from "../sites.ts";
 import { expectRuns } from "../metrics.ts";
+import type { Places } from "../sites.ts";
 import { parsersOf, type Values, WORKER } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -47,7 +47,7 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
   });
   let worker: Worker | undefined;
   const places = { metricsPort, metricsHost, healthPort, healthHost };
-  await using _served = await serveAll(places, () => worker); // before anything is claimed
+  await using _served = await serve(places, () => worker); // before anything is claimed
   log.info("Working on {docket} at {url}; tasks: {tasks}", {
     docket: docket.name,
     url: redactUrl(url),
@@ -60,4 +60,14 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
   await Worker.run(docket, { ...options, untilFinished, onStart });
   log.info("Stopped working on {docket}", { docket: docket.name });
   return 0;
+}
+
+/** A server takes its time to load, also one that nobody asked for. */
+async function serve(
+  places: Places,
+  worker: () => Worker | undefined,
+): Promise<AsyncDisposable | undefined> {
+  if (places.metricsPort === undefined && places.healthPort === undefined) return undefined;
+  const { serveAll } = await import("../sites.ts");
+  return await serveAll(places, worker);
 }
