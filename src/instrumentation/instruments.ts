@@ -46,7 +46,8 @@ export const LEVELS = {
 /** What there is now, in seconds. */
 export const AGES = {
   docket_oldest_due_age: "How long the task that is claimed next has been due",
-  docket_event_loop_lag: "How late timers of the worker's process were at worst, lately",
+  docket_event_loop_lag:
+    "How late timers of the worker's process were at worst, in the last half minute at least",
 } as const;
 
 /** How often which values came, in seconds. */

@@ -17,6 +17,9 @@ const log = getLogger(["docket", "worker"]);
 /** How often a timer is looked at: whatever blocks the event loop for longer than this makes it late. */
 const SAMPLE: Millis = 100;
 
+/** The worst is told of so much time, and of the time before as well: whoever asks seldom sees it all the same. */
+const SPELL: Millis = 30_000;
+
 /** What {@linkcode Gauges} need. */
 export interface GaugesOptions {
   readonly storage: Storage;
@@ -37,8 +40,9 @@ export class Gauges {
   /** Ends what was begun for readers. */
   #reading?: AbortController;
   #asking = false;
-  /** How late timers were since the last look, at worst. */
-  #lag: Millis = 0;
+  /** How late timers were at worst, in this spell and in the one before. */
+  #lags: [now: Millis, before: Millis] = [0, 0];
+  #spellEnds: Millis = 0;
 
   constructor(options: GaugesOptions) {
     const { docket, worker } = options;
@@ -54,8 +58,7 @@ export class Gauges {
       this.#reading = new AbortController();
       void this.#sample(this.#reading.signal);
     }
-    meters.set("docket_event_loop_lag", this.#lag / 1_000, this.#worker);
-    this.#lag = 0;
+    meters.set("docket_event_loop_lag", Math.max(...this.#lags) / 1_000, this.#worker);
     void this.#ask(this.#reading.signal);
   }
 
@@ -64,7 +67,7 @@ export class Gauges {
     if (!this.#reading) return;
     this.#reading.abort();
     this.#reading = undefined;
-    this.#lag = 0;
+    this.#lags = [0, 0];
     meters.set("docket_event_loop_lag", undefined, this.#worker);
     this.#tell({});
   }
@@ -105,7 +108,12 @@ export class Gauges {
     while (!signal.aborted) {
       const asked = clock.monotonic();
       await sleep(clock, SAMPLE, signal);
-      this.#lag = Math.max(this.#lag, clock.monotonic() - asked - SAMPLE);
+      const now = clock.monotonic();
+      if (now >= this.#spellEnds) {
+        this.#lags = [0, this.#lags[0]];
+        this.#spellEnds = now + SPELL;
+      }
+      this.#lags[0] = Math.max(this.#lags[0], now - asked - SAMPLE);
     }
   }
 }

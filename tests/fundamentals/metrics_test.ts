@@ -16,7 +16,7 @@ import { ConcurrencyLimit, type Docket, Perpetual, Retry, task } from "../../mod
 import { COUNTERS, HISTOGRAMS } from "../../src/instrumentation/instruments.ts";
 import { meters } from "../../src/instrumentation/meters.ts";
 import { NEW } from "../../src/storage/contract.ts";
-import { Freezer, onEveryStorage, onMemory, onOwnRedis } from "../_harness.ts";
+import { Freezer, onEveryStorage, onMemory, onOwnRedis, onRedis } from "../_harness.ts";
 import { captureLogs } from "../_logs.ts";
 import { captureMetrics } from "../_telemetry.ts";
 
@@ -336,6 +336,24 @@ onMemory("Metrics", (test) => {
     for (const { labels } of meters.tallies) {
       ok(Object.keys(labels).every((label) => ["docket", "worker", "task"].includes(label)));
     }
+  });
+});
+
+onRedis("Metrics", (test) => {
+  test("tell that a handler has blocked the event loop, for a while", async (stage) => {
+    const docket = await stage.connect({ heartbeatInterval: 20 });
+    function block(): void {
+      for (const end = performance.now() + 400; performance.now() < end;);
+    }
+    stage.start(docket, { name: "web-1" });
+    const lag = async () => Number((await valuesOf(docket, "docket_event_loop_lag"))["web-1/"]);
+    await stage.eventually(async () => await lag() >= 0); // it is measured
+
+    await docket.add(block)();
+
+    await stage.eventually(async () => await lag() >= 0.2);
+    await stage.sleep(200); // some heartbeats later
+    ok(await lag() >= 0.2);
   });
 });
 
