@@ -390,6 +390,8 @@ export class Execution<Result = unknown> {
 
   /** Takes over what was found; false when this generation is not among it. */
   #apply({ live, deferred, ended, dead }: Found): boolean {
+    const isLive = [live, deferred].some((one) => one?.generation === this.#generation);
+    if (isLive && this.#ended) return true; // an older answer came late: what has ended does not live again
     if (live?.generation === this.#generation) {
       this.#live = live;
       this.#state = live.state;

@@ -14,6 +14,34 @@ import { type Execution, Retry, task } from "../../mod.ts";
 import { altered, failureOf, onEveryStorage, onMemory } from "../_harness.ts";
 
 onEveryStorage("Execution.refresh()", (test) => {
+  test("stays ended, whatever older answers say that come late", async (stage) => {
+    const [read, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const storage = await stage.open();
+    let loads = 0;
+    const slow = altered(storage, {
+      async load(...args) {
+        const isFirst = ++loads === 1;
+        const found = await storage.load(...args);
+        if (!isFirst) return found;
+        read.resolve();
+        await late.promise;
+        return found;
+      },
+    });
+    const docket = await stage.connect({ storage: slow });
+    const answer = task("answer", (): number => 42);
+    const execution = await docket.add(answer)();
+    const early = execution.refresh(); // it is queued
+    await stage.soon(read.promise);
+    await stage.finish(docket);
+    equal((await execution.refresh()).state, "completed");
+
+    late.resolve();
+
+    equal((await early).state, "completed");
+    equal(await execution.result(), 42);
+  });
+
   test("follows a task through its states", async (stage) => {
     const docket = await stage.connect();
     const started = Promise.withResolvers<void>();
