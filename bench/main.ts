@@ -39,7 +39,8 @@ async function main(options: Options): Promise<void> {
     const contenders = options.peers ? await peers(server.url) : storages(server.url);
     const facts = [...machine(), `Redis ${await version(admin)} without persistence`];
     const results = await measureAll(options, contenders, admin);
-    const data = JSON.stringify({ facts, results: results.toObject() }, null, 2);
+    const titles = Object.fromEntries(contenders.map(({ name, title }) => [name, title]));
+    const data = JSON.stringify({ facts, titles, results: results.toObject() }, null, 2);
     const text = describe(options, facts, contenders, results);
     await save(data, text);
     console.log(options.json ? data : text);
