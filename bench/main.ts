@@ -1,8 +1,9 @@
 /**
  * `deno task bench`: what the docket costs, in memory and on a Redis that this starts for itself, without persistence.
- * Storages and scenarios take turns, so that a machine that drifts drifts for all of them.
+ * Contenders and scenarios take turns, so that a machine that drifts drifts for all of them.
  *
- * `--only <name>` measures one scenario, `--rounds <n>` says how often, `--json` gives all that was measured.
+ * `--only <name>` measures one scenario, `--rounds <n>` says how often, `--json` gives all that was measured. `--peers`
+ * measures ours on Redis beside BullMQ, bee-queue and the least that Redis must do; the first time it installs them from npm.
  *
  * @module
  */
@@ -10,15 +11,20 @@
 import { availableParallelism, cpus } from "node:os";
 import { Redis } from "ioredis";
 import { startRedis } from "../scripts/redis.ts";
+import { type Contender, storages } from "./contender.ts";
 import { type Options, readOptions } from "./options.ts";
+import { compared, peers, ratios } from "./peers/mod.ts";
+import { save } from "./record.ts";
 import { Results } from "./results.ts";
-import { type StorageName, STORAGES } from "./scenario.ts";
-import { measure, scenarios } from "./scenarios/mod.ts";
-import { table } from "./table.ts";
+import { scenarios } from "./scenarios/mod.ts";
+import { measured, table } from "./table.ts";
 
 const NOTE = `
 Payload {customerId, name}, handler empty, default settings: every guarantee, records kept for 15 minutes.
 Each worker has a process of its own; on Redis its tasks come from another one, in memory from the same.`;
+
+const PEERS = `
+BullMQ and bee-queue, in the same Node, keep nothing of what ended; the floor is XADD, XREADGROUP and XACK, pipelined.`;
 
 const interrupt = new AbortController();
 
@@ -30,16 +36,14 @@ async function main(options: Options): Promise<void> {
   await using server = await startRedis();
   const admin = new Redis(server.url);
   try {
+    const contenders = options.peers ? await peers(server.url) : storages(server.url);
     const facts = [...machine(), `Redis ${await version(admin)} without persistence`];
-    const results = await measureAll(
-      options,
-      { memory: "memory://bench", redis: server.url },
-      admin,
-    );
-    if (options.json) return print({ facts, results: results.toObject(options.scenarios) });
-    console.log(`${facts.join(", ")}; median (range) of rounds: ${options.rounds}\n`);
-    console.log(table(options.scenarios, results));
-    console.log(NOTE);
+    const results = await measureAll(options, contenders, admin);
+    const titles = Object.fromEntries(contenders.map(({ name, title }) => [name, title]));
+    const data = JSON.stringify({ facts, titles, results: results.toObject() }, null, 2);
+    const text = describe(options, facts, contenders, results);
+    await save(data, text);
+    console.log(options.json ? data : text);
   } finally {
     admin.disconnect();
   }
@@ -47,22 +51,36 @@ async function main(options: Options): Promise<void> {
 
 async function measureAll(
   { scenarios, rounds }: Options,
-  urls: Readonly<Record<StorageName, string>>,
+  contenders: readonly Contender[],
   admin: Redis,
 ): Promise<Results> {
   const results = new Results();
   for (let round = 1; round <= rounds; round++) {
     for (const scenario of scenarios) {
-      for (const storage of STORAGES) {
+      for (const contender of contenders) {
         interrupt.signal.throwIfAborted();
-        tell(`round ${round} of ${rounds}: ${scenario.name} on ${storage}`);
+        tell(`round ${round} of ${rounds}: ${scenario.name}, ${contender.title}`);
         await admin.flushall();
-        results.add(storage, scenario, await measure(scenario, { storage, url: urls[storage] }));
+        results.add(contender.name, scenario, await contender.measure(scenario));
       }
     }
   }
   tell("");
   return results;
+}
+
+function describe(
+  { scenarios, rounds, peers }: Options,
+  facts: readonly string[],
+  contenders: readonly Contender[],
+  results: Results,
+): string {
+  const columns = contenders.map((contender) => measured(results, contender));
+  return [
+    `${facts.join(", ")}; median (range) of rounds: ${rounds}\n`,
+    table(scenarios, peers ? [...columns, ...ratios(results)] : columns),
+    peers ? NOTE + PEERS : NOTE,
+  ].join("\n");
 }
 
 function machine(): string[] {
@@ -80,8 +98,4 @@ function tell(progress: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${progress}`));
 }
 
-function print(value: object): void {
-  console.log(JSON.stringify(value, null, 2));
-}
-
-if (import.meta.main) await main(readOptions(Deno.args, scenarios));
+if (import.meta.main) await main(readOptions(Deno.args, { all: scenarios, compared }));

@@ -11,13 +11,22 @@ import { argv, stdout } from "node:process";
 const PATIENCE = 180_000;
 
 /** Starts the module, with flags for Deno, and gives what it {@linkcode answer}s. */
-export async function ask<Question, Answer>(
+export function ask<Question, Answer>(
   module: string,
   question: Question,
   flags: readonly string[] = [],
 ): Promise<Answer> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", ...flags, module, JSON.stringify(question)],
+  return askProgram(Deno.execPath(), ["run", "--quiet", "-A", ...flags, module], question);
+}
+
+/** The same with any program that ends with an {@linkcode answer}. */
+export async function askProgram<Question, Answer>(
+  program: string,
+  args: readonly string[],
+  question: Question,
+): Promise<Answer> {
+  const child = new Deno.Command(program, {
+    args: [...args, JSON.stringify(question)],
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",

@@ -4,33 +4,28 @@
  * @module
  */
 
-import { type Sample, type Scenario, type StorageName, STORAGES } from "./scenario.ts";
+import type { Sample, Scenario } from "./scenario.ts";
 
-/** The samples of all rounds, by storage and scenario. */
+/** The samples of all rounds, by contender and scenario. */
 export class Results {
-  readonly #samples = new Map<string, Sample[]>();
+  readonly #samples = new Map<string, Map<string, Sample[]>>();
 
   /** Adds what one run found. */
-  add(storage: StorageName, { name }: Scenario, sample: Sample): void {
-    const id = `${storage} ${name}`;
-    const samples = this.#samples.get(id);
-    if (samples) samples.push(sample);
-    else this.#samples.set(id, [sample]);
+  add(contender: string, { name }: Scenario, sample: Sample): void {
+    const found = this.#samples.get(contender) ?? new Map<string, Sample[]>();
+    this.#samples.set(contender, found.set(name, [...found.get(name) ?? [], sample]));
   }
 
-  /** One metric in every round; empty where the storage does not tell. */
-  values(storage: StorageName, { name }: Scenario, metric: string): readonly number[] {
-    const samples = this.#samples.get(`${storage} ${name}`) ?? [];
+  /** One metric in every round; empty where the contender does not tell. */
+  values(contender: string, { name }: Scenario, metric: string): readonly number[] {
+    const samples = this.#samples.get(contender)?.get(name) ?? [];
     return samples.map((sample) => sample[metric]).filter((value) => value !== undefined);
   }
 
   /** Everything, for `--json`. */
-  toObject(scenarios: readonly Scenario[]): object {
-    return Object.fromEntries(STORAGES.map((storage) => [
-      storage,
-      Object.fromEntries(
-        scenarios.map(({ name }) => [name, this.#samples.get(`${storage} ${name}`)]),
-      ),
-    ]));
+  toObject(): Readonly<Record<string, Readonly<Record<string, readonly Sample[]>>>> {
+    return Object.fromEntries(
+      [...this.#samples].map(([contender, found]) => [contender, Object.fromEntries(found)]),
+    );
   }
 }

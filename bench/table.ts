@@ -6,17 +6,45 @@
 
 import { summarize } from "./measure.ts";
 import type { Results } from "./results.ts";
-import { type Scenario, type StorageName, STORAGES } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 
-const NAMES: Readonly<Record<StorageName, string>> = { memory: "memory", redis: "Redis" };
+/** A column of the table: its head, and what is in it. */
+export interface Column {
+  readonly title: string;
+  /** What every round found; empty where there is nothing to tell. */
+  values(scenario: Scenario, metric: string): readonly number[];
+  /** Replaces the digits of the metric. */
+  readonly digits?: number;
+}
 
-/** A row for each metric, a column for each storage; in the cells the median and the range of all rounds. */
-export function table(scenarios: readonly Scenario[], results: Results): string {
-  const rows = [["", ...STORAGES.map((storage) => NAMES[storage])]];
+/** What one contender was measured to do. */
+export function measured(
+  results: Results,
+  { name, title }: { readonly name: string; readonly title: string },
+): Column {
+  return { title, values: (scenario, metric) => results.values(name, scenario, metric) };
+}
+
+/** How many times the second is in the first, round by round: what slows both down leaves that alone. */
+export function ratio(title: string, first: Column, second: Column): Column {
+  return {
+    title,
+    digits: 2,
+    values(scenario, metric) {
+      const divisors = second.values(scenario, metric);
+      const quotients = first.values(scenario, metric).map((value, i) => value / divisors[i]);
+      return quotients.filter(Number.isFinite);
+    },
+  };
+}
+
+/** A row for each metric; in the cells the median and the range of all rounds. */
+export function table(scenarios: readonly Scenario[], columns: readonly Column[]): string {
+  const rows = [["", ...columns.map(({ title }) => title)]];
   for (const scenario of scenarios) {
     for (const [metric, { label, digits = 0 }] of Object.entries(scenario.metrics)) {
-      const cells = STORAGES.map((storage) =>
-        cell(results.values(storage, scenario, metric), digits)
+      const cells = columns.map((column) =>
+        cell(column.values(scenario, metric), column.digits ?? digits)
       );
       rows.push([`${scenario.title}: ${label}`, ...cells]);
     }

@@ -5,13 +5,8 @@
  */
 
 import { Docket, type DocketOptions } from "../mod.ts";
+import { type Add, type Customer, inFlight, oneByOne } from "./load.ts";
 import type { Place } from "./scenario.ts";
-
-/** What the task is called with. */
-export interface Customer {
-  readonly customerId: number;
-  readonly name: string;
-}
 
 /** The task's type; its handler is the scenario's. */
 export type Welcome = (customer: Customer) => void;
@@ -22,19 +17,15 @@ export function connect({ url }: Place, options: DocketOptions = {}): Promise<Do
 }
 
 /** Adds one by one, each awaited. */
-export async function addOneByOne(docket: Docket, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await docket.add<Welcome>("welcome")(customer(i));
+export function addOneByOne(docket: Docket, count: number): Promise<void> {
+  return oneByOne(addTo(docket), count);
 }
 
 /** Adds with hundreds in flight, as a busy web server does. */
-export async function addInFlight(docket: Docket, count: number): Promise<void> {
-  let next = 0;
-  const addSome = async () => {
-    while (next < count) await docket.add<Welcome>("welcome")(customer(next++));
-  };
-  await Promise.all(Array.from({ length: 500 }, addSome));
+export function addInFlight(docket: Docket, count: number): Promise<void> {
+  return inFlight(addTo(docket), count);
 }
 
-function customer(customerId: number): Customer {
-  return { customerId, name: "Jane" };
+function addTo(docket: Docket): Add {
+  return (customer) => docket.add<Welcome>("welcome")(customer);
 }

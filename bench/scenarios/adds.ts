@@ -5,23 +5,29 @@
  */
 
 import type { Docket } from "../../mod.ts";
-import { costMetrics, Meter, perUnit } from "../meter.ts";
+import { costMetrics, perUnit } from "../cost.ts";
+import { COUNTS } from "../load.ts";
+import { Meter } from "../meter.ts";
 import type { Counts, Place, Sample, Scenario } from "../scenario.ts";
 import { addInFlight, addOneByOne, connect } from "../work.ts";
 
 type Add = (docket: Docket, count: number) => Promise<void>;
 
 /** A web server that handles one request at a time. */
-export const addsAwaited = adds("adds-awaited", "adds, awaited one by one", addOneByOne, {
-  memory: 50_000,
-  redis: 5_000,
-});
+export const addsAwaited = adds(
+  "adds-awaited",
+  "adds, awaited one by one",
+  addOneByOne,
+  COUNTS["adds-awaited"],
+);
 
 /** A busy one. */
-export const addsInFlight = adds("adds-in-flight", "adds, 100s in flight", addInFlight, {
-  memory: 100_000,
-  redis: 50_000,
-});
+export const addsInFlight = adds(
+  "adds-in-flight",
+  "adds, 100s in flight",
+  addInFlight,
+  COUNTS["adds-in-flight"],
+);
 
 function adds(name: string, title: string, add: Add, counts: Counts): Scenario {
   return {

@@ -5,16 +5,18 @@
  */
 
 import { type Docket, Worker } from "../../mod.ts";
-import { type Cost, costMetrics, Meter, perUnit } from "../meter.ts";
+import { type Cost, costMetrics, perUnit } from "../cost.ts";
+import { COUNTS } from "../load.ts";
+import { Meter } from "../meter.ts";
 import { produce } from "../producer.ts";
 import type { Counts, Place, Sample, Scenario } from "../scenario.ts";
 import { addInFlight, connect, type Welcome } from "../work.ts";
 
-/** Each about a second's worth. */
+/** By how much is in hand at once. */
 export const drains: readonly Scenario[] = [
-  drain(1, { memory: 60_000, redis: 5_000 }),
-  drain(10, { memory: 100_000, redis: 20_000 }),
-  drain(100, { memory: 150_000, redis: 40_000 }),
+  drain(1, COUNTS["drain-1"]),
+  drain(10, COUNTS["drain-10"]),
+  drain(100, COUNTS["drain-100"]),
 ];
 
 function drain(concurrency: number, counts: Counts): Scenario {

@@ -5,6 +5,7 @@
  */
 
 import { Worker } from "../../mod.ts";
+import { perUnit } from "../cost.ts";
 import { Meter } from "../meter.ts";
 import type { Place, Sample, Scenario } from "../scenario.ts";
 import { connect } from "../work.ts";
@@ -33,14 +34,12 @@ export const idle: Scenario = {
     const running = worker.runForever({ signal: stop.signal });
     await pause(SETTLE);
 
-    const { seconds, clientMicros, server } = await meter.during(() => pause(SPAN));
+    const cost = await meter.during(() => pause(SPAN));
 
     stop.abort();
     await running;
-    const client = { clientCpu: clientMicros / 1_000 / seconds };
-    if (!server) return client;
-    const { commands, sent } = server;
-    return { ...client, redisCommands: commands / seconds, sentCommands: sent / seconds };
+    const { clientCpu, redisCommands, sentCommands } = perUnit(cost, cost.seconds);
+    return { clientCpu: clientCpu / 1_000, redisCommands, sentCommands };
   },
 };
 

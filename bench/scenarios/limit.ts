@@ -5,10 +5,11 @@
  */
 
 import { ConcurrencyLimit, type Docket, task, Worker } from "../../mod.ts";
+import type { Customer } from "../load.ts";
 import { Meter } from "../meter.ts";
 import { produce } from "../producer.ts";
 import type { Place, Sample, Scenario } from "../scenario.ts";
-import { connect, type Customer } from "../work.ts";
+import { connect } from "../work.ts";
 
 const COUNT = 10_000;
 const CUSTOMERS = 1_000;

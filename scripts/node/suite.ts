@@ -46,7 +46,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   "tests/exports_test.ts": "asks `deno doc`; entry_points.mjs compares the exports in Node",
   "tests/node/": "is about building this package, with Deno",
   "tests/processes/": "starts its workers and producers with Deno, to kill them",
-  "tests/scripts/": "is about what `deno compile` makes",
+  "tests/scripts/": "is about what only Deno runs: `deno compile`, `deno task bench`",
   "tests/scale/following_test.ts": "measures the heap of a process that it starts with Deno",
   "tests/worker/heap_test.ts": "measures the heap of a process that it starts with Deno",
 };

@@ -1,0 +1,15 @@
+/**
+ * Results, kept to compare with later ones, in a folder that git ignores.
+ *
+ * @module
+ */
+
+const folder = new URL("results/", import.meta.url);
+
+/** Writes the data and the text of a run that ended now. */
+export async function save(data: string, text: string): Promise<void> {
+  const name = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(new URL(`${name}.json`, folder), `${data}\n`);
+  await Deno.writeTextFile(new URL(`${name}.md`, folder), `${text}\n`);
+}
