@@ -24,6 +24,7 @@ import {
   type Level,
   LEVELS,
 } from "./instruments.ts";
+import { safely } from "./safely.ts";
 import { type Labels, Tallies, type Tally } from "./tally.ts";
 
 /** What meters, tracers and exporters call this library. */
@@ -56,13 +57,15 @@ export class Meters {
   /** Counts one more, or several, for whoever has looked up whose numbers they are. */
   add(counter: Counter, tally: Tally, times = 1): void {
     tally.counters[counter] += times;
-    this.#bound?.counters[counter].add(times, tally.labels);
+    const bound = this.#bound;
+    if (bound) safely(() => bound.counters[counter].add(times, tally.labels));
   }
 
   /** One run more is under way, or one less. */
   run(change: 1 | -1, tally: Tally): void {
     tally.levels.docket_tasks_running = (tally.levels.docket_tasks_running ?? 0) + change;
-    this.#bound?.running.add(change, tally.labels);
+    const bound = this.#bound;
+    if (bound) safely(() => bound.running.add(change, tally.labels));
   }
 
   /** Tells how much there is now, or that nobody knows any more. */
@@ -73,14 +76,17 @@ export class Meters {
   /** Counts a value, in seconds. */
   record(histogram: HistogramName, value: number, tally: Tally): void {
     tally.histograms[histogram].record(value);
-    this.#bound?.histograms[histogram].record(value, tally.labels);
+    const bound = this.#bound;
+    if (bound) safely(() => bound.histograms[histogram].record(value, tally.labels));
   }
 
   #bind(provider: MeterProvider): void {
     this.#provider = provider;
-    this.#bound?.release();
-    const meter = provider.getMeter(SCOPE);
-    this.#bound = meter === createNoopMeter() ? undefined : bind(meter, this.tallies);
+    safely(() => this.#bound?.release());
+    this.#bound = safely(() => {
+      const meter = provider.getMeter(SCOPE);
+      return meter === createNoopMeter() ? undefined : bind(meter, this.tallies);
+    });
   }
 }
 

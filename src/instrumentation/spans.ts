@@ -20,6 +20,7 @@ import {
 } from "@opentelemetry/api";
 import { describeFailure } from "../base/failure.ts";
 import { SCOPE } from "./meters.ts";
+import { safely } from "./safely.ts";
 
 export type { Span };
 
@@ -50,27 +51,28 @@ function messaging(docket: string, operation: string, type: string): Attributes 
  * Runs something within a span of what a producer does. It is given its place in the trace, for whoever runs the task
  * (invariant 83).
  */
-export function producing<Result>(
+export async function producing<Result>(
   docket: string,
   operation: "add" | "replace" | "cancel",
   attributes: Attributes,
-  act: (traceparent: string | undefined, span: Span) => Promise<Result>,
+  act: (traceparent: string | undefined) => Promise<Result>,
 ): Promise<Result> {
   const type = operation === "cancel" ? "settle" : "send";
   const options = {
     kind: SpanKind.PRODUCER,
     attributes: { ...messaging(docket, operation, type), ...attributes },
   };
-  return tracer().startActiveSpan(`docket.${operation}`, options, async (span) => {
-    try {
-      return await act(toTraceparent(span.spanContext()), span);
-    } catch (error) {
-      fail(span, error);
-      throw error;
-    } finally {
-      span.end();
-    }
-  });
+  const span = safely(() => tracer().startSpan(`docket.${operation}`, options));
+  if (!span) return await act(undefined);
+  const traceparent = safely(() => toTraceparent(span.spanContext()));
+  try {
+    return await context.with(trace.setSpan(context.active(), span), () => act(traceparent));
+  } catch (error) {
+    fail(span, error);
+    throw error;
+  } finally {
+    safely(() => span.end());
+  }
 }
 
 /** A span of one run, linked to whoever scheduled it. Of its own trace: a run may come days later, and many times. */
@@ -79,15 +81,23 @@ export function startRun(
   task: string,
   scheduledBy: string | undefined,
   attributes: Attributes,
-): Span {
+): Span | undefined {
   const origin = scheduledBy === undefined ? undefined : fromTraceparent(scheduledBy);
   const links: Link[] = origin ? [{ context: origin }] : [];
-  return tracer().startSpan(task, {
+  const options = {
     kind: SpanKind.CONSUMER,
     root: true,
     links,
     attributes: { ...messaging(docket, "process", "process"), ...attributes },
-  }, ROOT_CONTEXT);
+  };
+  return safely(() => tracer().startSpan(task, options, ROOT_CONTEXT));
+}
+
+/** Ends the span of a run, which has failed if anything was thrown. */
+export function endRun(span: Span, outcome: string, thrown?: { readonly error: unknown }): void {
+  safely(() => span.setAttribute("docket.outcome", outcome));
+  if (thrown) fail(span, thrown.error);
+  safely(() => span.end());
 }
 
 /** Runs something with a span as the present one: spans that it starts are its children. */
@@ -96,10 +106,10 @@ export function within<Result>(span: Span, act: () => Result): Result {
 }
 
 /** Says that what the span stands for failed. */
-export function fail(span: Span, error: unknown): void {
+function fail(span: Span, error: unknown): void {
   const failure = describeFailure(error); // an exporter may hold thousands of them
-  span.recordException(failure);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
+  safely(() => span.recordException(failure));
+  safely(() => span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message }));
 }
 
 /** As W3C Trace Context writes it; nothing where there is no trace. */

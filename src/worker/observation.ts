@@ -7,7 +7,7 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import { meters } from "../instrumentation/meters.ts";
-import { fail, type Span, within } from "../instrumentation/spans.ts";
+import { endRun, type Span, within } from "../instrumentation/spans.ts";
 import type { Tally } from "../instrumentation/tally.ts";
 import type { Claim, Settlement } from "../storage/contract.ts";
 import type { Case } from "./clerk.ts";
@@ -63,11 +63,8 @@ export class Observation {
       if (this.#thrown) meters.add("docket_tasks_failed", this.#tally);
       end(this.#tally, settlement.kind, outcome);
     }
-    if (this.#span) {
-      this.#span.setAttribute("docket.outcome", outcome);
-      if (this.#thrown) fail(this.#span, this.#thrown.error); // not what was cancelled, or given back (invariant 82)
-      this.#span.end();
-    }
+    // Thrown is nothing where it was cancelled, or given back (invariant 82).
+    if (this.#span) endRun(this.#span, outcome, this.#thrown);
     if (this.#told && !this.#thrown) tellEnd(this.#what, this.times, outcome);
   }
 }

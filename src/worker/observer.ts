@@ -87,7 +87,7 @@ export class Observer {
     return tally;
   }
 
-  #start({ run: { claim }, message }: Observed): Span {
+  #start({ run: { claim }, message }: Observed): Span | undefined {
     const { docket, worker } = this.#options;
     return startRun(docket, message.task, message.trace, {
       "messaging.message.id": claim.key,
