@@ -12,7 +12,7 @@ import {
   type Meter,
   type MeterProvider,
   metrics,
-  type UpDownCounter,
+  type Observable,
 } from "@opentelemetry/api";
 import {
   AGES,
@@ -64,8 +64,6 @@ export class Meters {
   /** One run more is under way, or one less. */
   run(change: 1 | -1, tally: Tally): void {
     tally.levels.docket_tasks_running = (tally.levels.docket_tasks_running ?? 0) + change;
-    const bound = this.#bound;
-    if (bound) safely(() => bound.running.add(change, tally.labels));
   }
 
   /** Tells how much there is now, or that nobody knows any more. */
@@ -93,18 +91,19 @@ export class Meters {
 /** What a meter was asked for. */
 interface Bound {
   readonly counters: Readonly<Record<Counter, ApiCounter>>;
-  readonly running: UpDownCounter;
   readonly histograms: Readonly<Record<HistogramName, ApiHistogram>>;
   release(): void;
 }
 
 /**
- * Instruments of the table. What is counted is told at once: a program that ends soon has told it, too. What there is, each
- * worker tells the same of the docket, when it is read.
+ * Instruments of the table. What is counted is told at once: a program that ends soon has told it, too. What there is, is
+ * told when it is read, also to an SDK that came while tasks ran; of the docket each worker tells the same.
  */
 function bind(meter: Meter, tallies: Tallies): Bound {
-  const { docket_tasks_running, ...depths } = LEVELS;
-  const gauges = [
+  const { docket_tasks_running: description, ...depths } = LEVELS;
+  const running = meter.createObservableUpDownCounter("docket_tasks_running", { description });
+  const levels: readonly (readonly [Level, Observable])[] = [
+    ["docket_tasks_running", running],
     ...entries(depths).map(([name, description]) =>
       [name, meter.createObservableGauge(name, { description })] as const
     ),
@@ -113,20 +112,17 @@ function bind(meter: Meter, tallies: Tallies): Bound {
     ),
   ];
   const observe = (result: BatchObservableResult) => {
-    for (const { labels, levels } of tallies) {
-      for (const [name, gauge] of gauges) {
-        if (levels[name] !== undefined) result.observe(gauge, levels[name], labels);
+    for (const { labels, levels: found } of tallies) {
+      for (const [name, level] of levels) {
+        if (found[name] !== undefined) result.observe(level, found[name], labels);
       }
     }
   };
-  const observed = gauges.map(([, gauge]) => gauge);
+  const observed = levels.map(([, level]) => level);
   meter.addBatchObservableCallback(observe, observed);
   const advice = { explicitBucketBoundaries: [...BOUNDS] };
   return {
     counters: each(COUNTERS, (name, description) => meter.createCounter(name, { description })),
-    running: meter.createUpDownCounter("docket_tasks_running", {
-      description: docket_tasks_running,
-    }),
     histograms: each(HISTOGRAMS, (name, description) => {
       return meter.createHistogram(name, { description, unit: "s", advice });
     }),

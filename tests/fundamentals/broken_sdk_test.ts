@@ -38,7 +38,6 @@ const SDKS: Readonly<Record<string, readonly [TracerProvider?, MeterProvider?]>>
       getMeter: () =>
         Object.assign(Object.create(createNoopMeter()), {
           createCounter: instrument,
-          createUpDownCounter: instrument,
           createHistogram: instrument,
         }),
     },

@@ -12,7 +12,14 @@ import {
 } from "node:assert/strict";
 import process from "node:process";
 import type { Histogram } from "@opentelemetry/sdk-metrics";
-import { ConcurrencyLimit, ConnectionError, type Docket, Perpetual, Retry, task } from "../../mod.ts";
+import {
+  ConcurrencyLimit,
+  ConnectionError,
+  type Docket,
+  Perpetual,
+  Retry,
+  task,
+} from "../../mod.ts";
 import { COUNTERS, HISTOGRAMS } from "../../src/instrumentation/instruments.ts";
 import { meters } from "../../src/instrumentation/meters.ts";
 import { NEW } from "../../src/storage/contract.ts";
