@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { onAbort } from "../base/abort.ts";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Level } from "../instrumentation/instruments.ts";
@@ -17,6 +18,9 @@ const log = getLogger(["docket", "worker"]);
 /** How often a timer is looked at: whatever blocks the event loop for longer than this makes it late. */
 const SAMPLE: Millis = 100;
 
+/** What the storage has not told for so long, nobody knows. */
+const PATIENCE: Millis = 5_000;
+
 /** What {@linkcode Gauges} need. */
 export interface GaugesOptions {
   readonly storage: Storage;
@@ -25,8 +29,6 @@ export interface GaugesOptions {
   readonly docket: string;
   /** The name of the worker. */
   readonly worker: string;
-  /** Ends all calls, whatever becomes of them. */
-  readonly end: AbortSignal;
 }
 
 /** Looked at with each heartbeat: nothing is asked, and no timer runs, while nobody reads. */
@@ -71,12 +73,15 @@ export class Gauges {
 
   async #ask(reading: AbortSignal): Promise<void> {
     if (this.#asking) return; // the last one has not been answered
-    const { storage, end } = this.#options;
+    const { storage, clock } = this.#options;
+    const over = new AbortController();
+    const deafen = onAbort(reading, () => over.abort());
+    const disarm = clock.timer(PATIENCE, () => over.abort()); // who looks waits for the storage as well
     this.#asking = true;
     try {
       const [{ at, counts, queued: [next] }, { rules }] = await Promise.all([
-        storage.survey(1, { signal: end }),
-        storage.strikes({ signal: end }),
+        storage.survey(1, { signal: over.signal }),
+        storage.strikes({ signal: over.signal }),
       ]);
       const since = next ? next.due ?? next.queuedAt ?? at : at;
       if (reading.aborted) return;
@@ -88,9 +93,12 @@ export class Gauges {
         docket_oldest_due_age: Math.max(0, at - since) / 1_000,
       });
     } catch (error) {
+      if (reading.aborted) return; // another worker may tell by now
       this.#tell({});
-      if (!end.aborted) log.debug("Cannot measure: {reason}", { reason: messageOf(error) });
+      log.debug("Cannot measure: {reason}", { reason: messageOf(error) });
     } finally {
+      disarm();
+      deafen();
       this.#asking = false;
     }
   }
