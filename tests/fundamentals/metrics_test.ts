@@ -23,7 +23,7 @@ import {
 import { COUNTERS, HISTOGRAMS } from "../../src/instrumentation/instruments.ts";
 import { meters } from "../../src/instrumentation/meters.ts";
 import { NEW } from "../../src/storage/contract.ts";
-import { altered, Freezer, onEveryStorage, onMemory, onOwnRedis } from "../_harness.ts";
+import { aborted, altered, Freezer, onEveryStorage, onMemory, onOwnRedis } from "../_harness.ts";
 import { captureLogs } from "../_logs.ts";
 import { captureMetrics } from "../_telemetry.ts";
 
@@ -298,6 +298,26 @@ onEveryStorage("Metrics", (test) => {
       deepEqual(Object.values(others).filter((level) => level !== undefined), []);
       ok(running === undefined || running === 0);
     }
+  });
+
+  test("count what a shutdown gives back as started, and as nothing else", async (stage) => {
+    const docket = await stage.connect();
+    const never = Promise.withResolvers<void>();
+    stage.afterwards(never.resolve);
+    const heeds = task("heeds", async ({ signal }): Promise<void> => {
+      await aborted(signal);
+      throw signal.reason;
+    });
+    const ignores = task("ignores", () => never.promise);
+    await docket.addAll([docket.call(heeds)(), docket.call(ignores)()]);
+    const worker = stage.start(docket, { name: "web-1", gracePeriod: 1 });
+    await stage.eventually(async () => (await countsOf(docket)).started === 2);
+
+    await stage.soon(worker.close());
+
+    deepEqual(await countsOf(docket), { added: 2, scheduled: 2, started: 2 });
+    const none = { "web-1/heeds": 0, "web-1/ignores": 0 };
+    deepEqual(await valuesOf(docket, "docket_tasks_running"), none);
   });
 
   test("count no start of a run that was given back before its gates answered", async (stage) => {
