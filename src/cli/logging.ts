@@ -14,6 +14,7 @@ import {
   type LogRecord,
   type TextFormatter,
 } from "@logtape/logtape";
+import { describeFailure } from "../base/failure.ts";
 import type { Values, WORKER } from "./options.ts";
 import { escapeControls } from "./render.ts";
 import type { Terminal } from "./terminal.ts";
@@ -67,8 +68,20 @@ function formatterOf(format: "pretty" | "plain" | "json"): TextFormatter {
         getTextFormatter({ timestamp: "rfc3339", level: "FULL", value: show }),
       );
     case "json":
-      return getJsonLinesFormatter({ categorySeparator: "." });
+      return tolerant(getJsonLinesFormatter({ categorySeparator: "." }));
   }
+}
+
+/** Of what throws where it is looked at, a description stands in the line. */
+function tolerant(format: TextFormatter): TextFormatter {
+  return (record) => {
+    try {
+      return format(record);
+    } catch {
+      const error = describeFailure(record.properties.error);
+      return format({ ...record, properties: { ...record.properties, error } });
+    }
+  };
 }
 
 /** A line, and below it, indented, where what it tells of was thrown. For programs the stack is a field. */
@@ -86,10 +99,17 @@ const OWN = new URL("../", import.meta.url).href;
 
 function stackOf({ properties: { error } }: LogRecord): string[] {
   const lines: string[] = [];
-  for (let cause = error; cause instanceof Error && lines.length < MOST_LINES;) {
-    if (cause !== error) lines.push(`caused by ${cause.name}: ${cause.message}`);
-    lines.push(...framesOf(cause));
-    ({ cause } = cause);
+  const seen = new Set<unknown>(); // causes may go round in a circle
+  try {
+    for (let cause = error; cause instanceof Error && lines.length < MOST_LINES;) {
+      if (seen.has(cause)) break;
+      seen.add(cause);
+      if (cause !== error) lines.push(`caused by ${cause.name}: ${cause.message}`);
+      lines.push(...framesOf(cause));
+      ({ cause } = cause);
+    }
+  } catch {
+    // It throws where it is looked at: what was found before that is told.
   }
   return lines.slice(0, MOST_LINES).map((line) => escapeControls(line.slice(0, LONGEST_LINE)));
 }

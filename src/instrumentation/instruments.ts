@@ -19,7 +19,8 @@ export const COUNTERS = {
   docket_tasks_added: "Tasks that were added",
   docket_tasks_replaced: "Tasks that were scheduled with replace",
   docket_tasks_scheduled: "Tasks that were added, or scheduled with replace",
-  docket_tasks_superseded: "Runs that a replacement was scheduled after before they had ended",
+  docket_tasks_superseded:
+    "Replacements that were scheduled before the run that they replace had ended",
   docket_tasks_cancelled: "Tasks that were cancelled, or asked to stop",
   docket_tasks_stricken: "Runs and calls that were skipped because of a strike",
   docket_tasks_started: "Runs that began",

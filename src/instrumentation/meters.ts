@@ -10,7 +10,7 @@ import type {
   Histogram as ApiHistogram,
   Meter,
   MeterProvider,
-  UpDownCounter,
+  Observable,
 } from "@opentelemetry/api";
 import { type Api, otel } from "./api.ts";
 import {
@@ -23,6 +23,7 @@ import {
   type Level,
   LEVELS,
 } from "./instruments.ts";
+import { safely } from "./safely.ts";
 import { type Labels, Tallies, type Tally } from "./tally.ts";
 
 /** What meters, tracers and exporters call this library. */
@@ -55,13 +56,13 @@ export class Meters {
   /** Counts one more, or several, for whoever has looked up whose numbers they are. */
   add(counter: Counter, tally: Tally, times = 1): void {
     tally.counters[counter] += times;
-    this.#bound?.counters[counter].add(times, tally.labels);
+    const bound = this.#bound;
+    if (bound) safely(() => bound.counters[counter].add(times, tally.labels));
   }
 
   /** One run more is under way, or one less. */
   run(change: 1 | -1, tally: Tally): void {
     tally.levels.docket_tasks_running = (tally.levels.docket_tasks_running ?? 0) + change;
-    this.#bound?.running.add(change, tally.labels);
   }
 
   /** Tells how much there is now, or that nobody knows any more. */
@@ -72,34 +73,38 @@ export class Meters {
   /** Counts a value, in seconds. */
   record(histogram: HistogramName, value: number, tally: Tally): void {
     tally.histograms[histogram].record(value);
-    this.#bound?.histograms[histogram].record(value, tally.labels);
+    const bound = this.#bound;
+    if (bound) safely(() => bound.histograms[histogram].record(value, tally.labels));
   }
 
   #follow(api: Api): void {
     const provider = api.metrics.getMeterProvider();
     if (provider === this.#provider) return;
     this.#provider = provider;
-    this.#bound?.release();
-    const meter = provider.getMeter(SCOPE);
-    this.#bound = meter === api.createNoopMeter() ? undefined : bind(meter, this.tallies);
+    safely(() => this.#bound?.release());
+    this.#bound = safely(() => {
+      const meter = provider.getMeter(SCOPE);
+      return meter === api.createNoopMeter() ? undefined : bind(meter, this.tallies);
+    });
   }
 }
 
 /** What a meter was asked for. */
 interface Bound {
   readonly counters: Readonly<Record<Counter, ApiCounter>>;
-  readonly running: UpDownCounter;
   readonly histograms: Readonly<Record<HistogramName, ApiHistogram>>;
   release(): void;
 }
 
 /**
- * Instruments of the table. What is counted is told at once: a program that ends soon has told it, too. What there is, each
- * worker tells the same of the docket, when it is read.
+ * Instruments of the table. What is counted is told at once: a program that ends soon has told it, too. What there is, is
+ * told when it is read, also to an SDK that came while tasks ran; of the docket each worker tells the same.
  */
 function bind(meter: Meter, tallies: Tallies): Bound {
-  const { docket_tasks_running, ...depths } = LEVELS;
-  const gauges = [
+  const { docket_tasks_running: description, ...depths } = LEVELS;
+  const running = meter.createObservableUpDownCounter("docket_tasks_running", { description });
+  const levels: readonly (readonly [Level, Observable])[] = [
+    ["docket_tasks_running", running],
     ...entries(depths).map(([name, description]) =>
       [name, meter.createObservableGauge(name, { description })] as const
     ),
@@ -108,20 +113,17 @@ function bind(meter: Meter, tallies: Tallies): Bound {
     ),
   ];
   const observe = (result: BatchObservableResult) => {
-    for (const { labels, levels } of tallies) {
-      for (const [name, gauge] of gauges) {
-        if (levels[name] !== undefined) result.observe(gauge, levels[name], labels);
+    for (const { labels, levels: found } of tallies) {
+      for (const [name, level] of levels) {
+        if (found[name] !== undefined) result.observe(level, found[name], labels);
       }
     }
   };
-  const observed = gauges.map(([, gauge]) => gauge);
+  const observed = levels.map(([, level]) => level);
   meter.addBatchObservableCallback(observe, observed);
   const advice = { explicitBucketBoundaries: [...BOUNDS] };
   return {
     counters: each(COUNTERS, (name, description) => meter.createCounter(name, { description })),
-    running: meter.createUpDownCounter("docket_tasks_running", {
-      description: docket_tasks_running,
-    }),
     histograms: each(HISTOGRAMS, (name, description) => {
       return meter.createHistogram(name, { description, unit: "s", advice });
     }),

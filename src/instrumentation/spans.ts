@@ -8,6 +8,7 @@ import type { Attributes, Span, SpanContext } from "@opentelemetry/api";
 import { describeFailure } from "../base/failure.ts";
 import { type Api, otel } from "./api.ts";
 import { SCOPE } from "./meters.ts";
+import { safely } from "./safely.ts";
 
 /** What a producer does that has a span. */
 export type Operation = "add" | "replace" | "cancel";
@@ -33,29 +34,29 @@ export class Tracer {
    * Runs something within a span of what a producer does. It is given its place in the trace, for whoever runs the task
    * (invariant 83).
    */
-  produce<Result>(
+  async produce<Result>(
     docket: string,
     operation: Operation,
     attributes: Attributes,
     act: (traceparent: string | undefined) => Promise<Result>,
   ): Promise<Result> {
-    const { trace, SpanKind } = this.#api;
+    const { context, trace, SpanKind } = this.#api;
     const type = operation === "cancel" ? "settle" : "send";
     const options = {
       kind: SpanKind.PRODUCER,
       attributes: { ...messaging(docket, operation, type), ...attributes },
     };
-    const tracer = trace.getTracer(SCOPE);
-    return tracer.startActiveSpan(`docket.${operation}`, options, async (span) => {
-      try {
-        return await act(toTraceparent(span.spanContext()));
-      } catch (error) {
-        fail(this.#api, span, error);
-        throw error;
-      } finally {
-        span.end();
-      }
-    });
+    const span = safely(() => trace.getTracer(SCOPE).startSpan(`docket.${operation}`, options));
+    if (!span) return await act(undefined);
+    const traceparent = safely(() => toTraceparent(span.spanContext()));
+    try {
+      return await context.with(trace.setSpan(context.active(), span), () => act(traceparent));
+    } catch (error) {
+      fail(this.#api, span, error);
+      throw error;
+    } finally {
+      safely(() => span.end());
+    }
   }
 
   /** A span of one run, linked to whoever scheduled it. Of its own trace: a run may come days later, and many times. */
@@ -64,7 +65,7 @@ export class Tracer {
     task: string,
     scheduledBy: string | undefined,
     attributes: Attributes,
-  ): RunSpan {
+  ): RunSpan | undefined {
     const { trace, SpanKind, ROOT_CONTEXT } = this.#api;
     const origin = scheduledBy === undefined ? undefined : fromTraceparent(scheduledBy);
     const options = {
@@ -73,7 +74,8 @@ export class Tracer {
       links: origin ? [{ context: origin }] : [],
       attributes: { ...messaging(docket, "process", "process"), ...attributes },
     };
-    return new RunSpan(this.#api, trace.getTracer(SCOPE).startSpan(task, options, ROOT_CONTEXT));
+    const span = safely(() => trace.getTracer(SCOPE).startSpan(task, options, ROOT_CONTEXT));
+    return span && new RunSpan(this.#api, span);
   }
 }
 
@@ -95,9 +97,9 @@ export class RunSpan {
 
   /** The run is over; what it threw makes it an error. */
   end(outcome: string, thrown?: { readonly error: unknown }): void {
-    this.#span.setAttribute("docket.outcome", outcome);
+    safely(() => this.#span.setAttribute("docket.outcome", outcome));
     if (thrown) fail(this.#api, this.#span, thrown.error);
-    this.#span.end();
+    safely(() => this.#span.end());
   }
 }
 
@@ -127,8 +129,8 @@ function messaging(docket: string, operation: string, type: string): Attributes 
 /** Says that what the span stands for failed. */
 function fail({ SpanStatusCode }: Api, span: Span, error: unknown): void {
   const failure = describeFailure(error); // an exporter may hold thousands of them
-  span.recordException(failure);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
+  safely(() => span.recordException(failure));
+  safely(() => span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message }));
 }
 
 /** As W3C Trace Context writes it; nothing where there is no trace. */

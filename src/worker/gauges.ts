@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { onAbort } from "../base/abort.ts";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Level } from "../instrumentation/instruments.ts";
@@ -20,6 +21,9 @@ const SAMPLE: Millis = 100;
 /** The worst is told of so much time, and of the time before as well: whoever asks seldom sees it all the same. */
 const SPELL: Millis = 30_000;
 
+/** What the storage has not told for so long, nobody knows. */
+const PATIENCE: Millis = 5_000;
+
 /** What {@linkcode Gauges} need. */
 export interface GaugesOptions {
   readonly storage: Storage;
@@ -28,8 +32,6 @@ export interface GaugesOptions {
   readonly docket: string;
   /** The name of the worker. */
   readonly worker: string;
-  /** Ends all calls, whatever becomes of them. */
-  readonly end: AbortSignal;
 }
 
 /** Looked at with each heartbeat: nothing is asked, and no timer runs, while nobody reads. */
@@ -74,12 +76,15 @@ export class Gauges {
 
   async #ask(reading: AbortSignal): Promise<void> {
     if (this.#asking) return; // the last one has not been answered
-    const { storage, end } = this.#options;
+    const { storage, clock } = this.#options;
+    const over = new AbortController();
+    const deafen = onAbort(reading, () => over.abort());
+    const disarm = clock.timer(PATIENCE, () => over.abort()); // who looks waits for the storage as well
     this.#asking = true;
     try {
       const [{ at, counts, queued: [next] }, { rules }] = await Promise.all([
-        storage.survey(1, { signal: end }),
-        storage.strikes({ signal: end }),
+        storage.survey(1, { signal: over.signal }),
+        storage.strikes({ signal: over.signal }),
       ]);
       const since = next ? next.due ?? next.queuedAt ?? at : at;
       if (reading.aborted) return;
@@ -91,9 +96,12 @@ export class Gauges {
         docket_oldest_due_age: Math.max(0, at - since) / 1_000,
       });
     } catch (error) {
+      if (reading.aborted) return; // another worker may tell by now
       this.#tell({});
-      if (!end.aborted) log.debug("Cannot measure: {reason}", { reason: messageOf(error) });
+      log.debug("Cannot measure: {reason}", { reason: messageOf(error) });
     } finally {
+      disarm();
+      deafen();
       this.#asking = false;
     }
   }

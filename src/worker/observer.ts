@@ -87,7 +87,7 @@ export class Observer {
     return tally;
   }
 
-  #start(tracer: Tracer, { run: { claim }, message }: Observed): RunSpan {
+  #start(tracer: Tracer, { run: { claim }, message }: Observed): RunSpan | undefined {
     const { docket, worker } = this.#options;
     return tracer.startRun(docket, message.task, message.trace, {
       "messaging.message.id": claim.key,

@@ -169,7 +169,8 @@ export class Runner {
       return this.#clerk.failed(what, error); // its gate cannot be told: the run ends, its chain goes on (invariant 47)
     }
     const { observer } = this.#options;
-    if (!observer.on) return await this.#begin(what);
+    const begins = !run.over && !run.reason; // or it ends here: its gates have not answered in time
+    if (!observer.on || !begins) return await this.#begin(what);
     run.observation = observer.begin(what);
     return await run.observation.within(() => this.#begin(what));
   }

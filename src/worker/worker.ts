@@ -359,7 +359,7 @@ export class Worker implements AsyncDisposable {
         registry,
         liveness,
         fetcher,
-        gauges: new Gauges({ storage, clock, docket: this.#docket.name, worker: this.name, end }),
+        gauges: new Gauges({ storage, clock, docket: this.#docket.name, worker: this.name }),
         end,
       }),
       seeder: scheduleAutomaticTasks

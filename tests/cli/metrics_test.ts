@@ -208,6 +208,27 @@ cliTest(
   },
 );
 
+cliTest("docket worker ends at once, whoever holds a connection", async (scene) => {
+  const child = scene.live("worker", "--metrics-port", "0");
+  const port = Number(new URL(await servedBy(child)).port);
+  const get = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n";
+  const held = [];
+  for (const text of ["", get, `${get}\r\n`]) { // silent, slow to ask, kept for the next question
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    held.push(connection);
+    await connection.write(new TextEncoder().encode(text));
+  }
+  await held[2].read(new Uint8Array(1));
+
+  const told = performance.now();
+  child.kill("SIGTERM");
+
+  equal(await child.ends(), 0);
+  const took = performance.now() - told;
+  for (const connection of held) connection.close();
+  ok(took < 3_000, `it took ${took} ms`); // those that ask slowly have 5 seconds
+});
+
 cliTest(
   "docket worker serves metrics to this machine only, unless it is told otherwise",
   async (scene) => {

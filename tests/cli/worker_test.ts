@@ -165,8 +165,8 @@ cliTest("docket worker tells where something was thrown, and what caused it", as
        throw new Error("top", { cause: new TypeError("below\\x1b[2J\\nforged") });
      }
      export function endless() {
-       const error = new Error("round");
-       error.cause = error;
+       let error = new Error("round");
+       for (let n = 0; n < 100; n++) error = new Error("round", { cause: error });
        throw error;
      }`,
   );

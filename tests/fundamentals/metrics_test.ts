@@ -12,11 +12,26 @@ import {
 } from "node:assert/strict";
 import process from "node:process";
 import type { Histogram } from "@opentelemetry/sdk-metrics";
-import { ConcurrencyLimit, type Docket, Perpetual, Retry, task } from "../../mod.ts";
+import {
+  ConcurrencyLimit,
+  ConnectionError,
+  type Docket,
+  Perpetual,
+  Retry,
+  task,
+} from "../../mod.ts";
 import { COUNTERS, HISTOGRAMS } from "../../src/instrumentation/instruments.ts";
 import { meters } from "../../src/instrumentation/meters.ts";
 import { NEW } from "../../src/storage/contract.ts";
-import { Freezer, onEveryStorage, onMemory, onOwnRedis, onRedis } from "../_harness.ts";
+import {
+  aborted,
+  altered,
+  Freezer,
+  onEveryStorage,
+  onMemory,
+  onOwnRedis,
+  onRedis,
+} from "../_harness.ts";
 import { captureLogs } from "../_logs.ts";
 import { captureMetrics } from "../_telemetry.ts";
 
@@ -291,6 +306,49 @@ onEveryStorage("Metrics", (test) => {
       deepEqual(Object.values(others).filter((level) => level !== undefined), []);
       ok(running === undefined || running === 0);
     }
+  });
+
+  test("count what a shutdown gives back as started, and as nothing else", async (stage) => {
+    const docket = await stage.connect();
+    const never = Promise.withResolvers<void>();
+    stage.afterwards(never.resolve);
+    const heeds = task("heeds", async ({ signal }): Promise<void> => {
+      await aborted(signal);
+      throw signal.reason;
+    });
+    const ignores = task("ignores", () => never.promise);
+    await docket.addAll([docket.call(heeds)(), docket.call(ignores)()]);
+    const worker = stage.start(docket, { name: "web-1", gracePeriod: 1 });
+    await stage.eventually(async () => (await countsOf(docket)).started === 2);
+
+    await stage.soon(worker.close());
+
+    deepEqual(await countsOf(docket), { added: 2, scheduled: 2, started: 2 });
+    const none = { "web-1/heeds": 0, "web-1/ignores": 0 };
+    deepEqual(await valuesOf(docket, "docket_tasks_running"), none);
+  });
+
+  test("count no start of a run that was given back before its gates answered", async (stage) => {
+    const asked = Promise.withResolvers<void>();
+    const lost = Promise.withResolvers<never>();
+    const slow = altered(await stage.open(), {
+      enter: () => {
+        asked.resolve();
+        return lost.promise;
+      },
+    });
+    const docket = await stage.connect({ storage: slow });
+    const limited = task("limited", { one: new ConcurrencyLimit({ max: 1 }) }, (): void => {});
+    await docket.add(limited)();
+    const worker = stage.start(docket, { gracePeriod: 1 });
+    await stage.soon(asked.promise);
+    await stage.soon(worker.close());
+
+    lost.reject(new ConnectionError("The connection was cut"));
+    await stage.advance(100);
+
+    equal((await countsOf(docket)).started, undefined);
+    deepEqual(await valuesOf(docket, "docket_tasks_running"), {});
   });
 
   test("tell how long the oldest has been due", async (stage) => {

@@ -215,6 +215,35 @@ onEveryStorage("A trace", (test) => {
     equal(run.events.length, 0);
   });
 
+  test("does not call an error what a shutdown gave back, and ends the span of it", async (stage) => {
+    const docket = await stage.connect();
+    const never = Promise.withResolvers<void>();
+    stage.afterwards(never.resolve);
+    let begun = 0;
+    const heeds = task("heeds", async ({ signal }): Promise<void> => {
+      begun++;
+      await aborted(signal);
+      throw signal.reason;
+    });
+    const ignores = task("ignores", async (): Promise<void> => {
+      begun++;
+      await never.promise;
+    });
+    await docket.addAll([docket.call(heeds)(), docket.call(ignores)()]);
+    const worker = stage.start(docket, { gracePeriod: 1 });
+    await stage.eventually(() => begun === 2);
+
+    await stage.soon(worker.close());
+
+    const runs = spans().filter(({ kind }) => kind === SpanKind.CONSUMER);
+    deepEqual(runs.map(({ name }) => name).sort(), ["heeds", "ignores"]);
+    for (const { attributes, status, events } of runs) {
+      equal(attributes["docket.outcome"], "released");
+      equal(status.code, SpanStatusCode.UNSET);
+      equal(events.length, 0);
+    }
+  });
+
   test("has no span of what does not begin", async (stage) => {
     const docket = await stage.connect();
     await waiting(stage, docket);
