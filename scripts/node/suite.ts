@@ -17,6 +17,7 @@ const COMMANDS = [
   "failed_and_dead",
   "health",
   "help",
+  "logging",
   "metrics",
   "pipes",
   "secrets",
