@@ -32,7 +32,8 @@ export const COUNTERS = {
   docket_tasks_perpetuated: "Runs that scheduled the next of their chain",
   docket_tasks_dead: "Tasks that were parked for a person to look at",
   docket_fenced: "Ends that did not count, because another worker had the task by then",
-  docket_redis_disruptions: "Times that the connection to the storage was lost",
+  docket_redis_disruptions:
+    "Times that the storage could not be used: its connection was lost, or it was full",
 } as const;
 
 /** What there is now. */
