@@ -96,14 +96,17 @@ function exceeded(happenings: readonly Happening[]): string[] {
 
 /**
  * Tasks of customers with a limit of one that began before another that was queued earlier. What was claimed again is where
- * its dead worker left it.
+ * its dead worker left it, and what a frozen worker begins late another has run by then.
  */
 function overtaken(happenings: readonly Happening[]): string[] {
   const last = new Map<string, number>();
+  const begun = new Set<string>();
   const wrong: string[] = [];
   for (const { key = "", deliveries } of select(happenings, "started")) {
     const [customer, task] = key.split(":").map(Number);
-    if (deliveries !== 1 || limitOf(customer) > 1) continue;
+    const isLate = begun.has(key);
+    begun.add(key);
+    if (deliveries !== 1 || isLate || limitOf(customer) > 1) continue;
     const before = last.get(`${customer}`) ?? -1;
     if (task < before) wrong.push(`${customer}: ${task} after ${before}`);
     last.set(`${customer}`, task);
