@@ -11,6 +11,7 @@ import {
   BOUNDS,
   type Counter,
   COUNTERS,
+  entries,
   HISTOGRAMS,
   LEVELS,
 } from "../instrumentation/instruments.ts";
@@ -140,10 +141,6 @@ function isExpected({ worker, task }: Tally["labels"], name: Counter): boolean {
 
 function describe(name: string, description: string, unit = ""): MetricData["descriptor"] {
   return { name, description, unit, valueType: DOUBLE };
-}
-
-function entries<Key extends string>(table: Readonly<Record<Key, string>>): [Key, string][] {
-  return Object.entries(table) as [Key, string][];
 }
 
 type Instant = DataPoint<number>["startTime"];

@@ -86,3 +86,18 @@ export const BOUNDS: readonly number[] = [
   900,
   3600,
 ];
+
+/** The rows of a table, with the names that it has. */
+export function entries<Key extends string>(table: Readonly<Record<Key, string>>): [Key, string][] {
+  return Object.entries(table) as [Key, string][];
+}
+
+/** Something for each row of a table. */
+export function each<Key extends string, Made>(
+  table: Readonly<Record<Key, string>>,
+  make: (name: Key, description: string) => Made,
+): Record<Key, Made> {
+  return Object.fromEntries(
+    entries(table).map(([name, description]) => [name, make(name, description)]),
+  ) as Record<Key, Made>;
+}

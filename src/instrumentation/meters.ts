@@ -18,6 +18,8 @@ import {
   BOUNDS,
   type Counter,
   COUNTERS,
+  each,
+  entries,
   type HistogramName,
   HISTOGRAMS,
   type Level,
@@ -129,19 +131,6 @@ function bind(meter: Meter, tallies: Tallies): Bound {
     }),
     release: () => meter.removeBatchObservableCallback(observe, observed),
   };
-}
-
-function each<Key extends string, Made>(
-  table: Readonly<Record<Key, string>>,
-  make: (name: Key, description: string) => Made,
-): Record<Key, Made> {
-  return Object.fromEntries(
-    entries(table).map(([name, description]) => [name, make(name, description)]),
-  ) as Record<Key, Made>;
-}
-
-function entries<Key extends string>(table: Readonly<Record<Key, string>>): [Key, string][] {
-  return Object.entries(table) as [Key, string][];
 }
 
 /** Those of this process. */

@@ -8,6 +8,7 @@ import {
   BOUNDS,
   type Counter,
   COUNTERS,
+  each,
   type HistogramName,
   HISTOGRAMS,
   type Level,
@@ -56,16 +57,9 @@ export class Tally {
       ...(worker === undefined ? {} : { worker }),
       ...(task === undefined ? {} : { task }),
     };
-    this.counters = fill(COUNTERS, () => 0);
-    this.histograms = fill(HISTOGRAMS, () => new Histogram());
+    this.counters = each(COUNTERS, () => 0);
+    this.histograms = each(HISTOGRAMS, () => new Histogram());
   }
-}
-
-function fill<Key extends string, Value>(
-  keys: Readonly<Record<Key, unknown>>,
-  make: () => Value,
-): Record<Key, Value> {
-  return Object.fromEntries(Object.keys(keys).map((key) => [key, make()])) as Record<Key, Value>;
 }
 
 /** So many tasks of a docket are told apart. Names may come from anywhere: callers choose those of unregistered tasks. */
