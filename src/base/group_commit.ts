@@ -16,6 +16,8 @@ export interface GroupCommitOptions<Item, Answer> {
   maxWeight?: number;
   /** At most so many groups under way. */
   lanes: number;
+  /** At most so many where the next is full: it gains nothing by waiting. @default as many as `lanes` */
+  fullLanes?: number;
 }
 
 interface Waiting<Item, Answer> {
@@ -47,17 +49,20 @@ export class GroupCommit<Item, Answer> {
   }
 
   #plan(): void {
-    if (this.#planned || this.#underWay >= this.#options.lanes) return;
+    if (this.#planned || !this.#mayGo()) return;
     this.#planned = true;
     // Two rounds of microtasks: callers that wake up together have all added theirs by then.
     queueMicrotask(() =>
       queueMicrotask(() => {
         this.#planned = false;
-        while (this.#waiting.length > 0 && this.#underWay < this.#options.lanes) {
-          void this.#send(this.#take());
-        }
+        while (this.#waiting.length > 0 && this.#mayGo()) void this.#send(this.#take());
       })
     );
+  }
+
+  #mayGo(): boolean {
+    const { lanes, fullLanes = lanes, maxItems } = this.#options;
+    return this.#underWay < (this.#waiting.length < maxItems ? lanes : fullLanes);
   }
 
   #take(): Waiting<Item, Answer>[] {

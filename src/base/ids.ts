@@ -4,7 +4,7 @@
  * @module
  */
 
-import { uuidv7obj } from "uuidv7";
+import { V7Generator } from "uuidv7";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
@@ -15,6 +15,19 @@ export const ID_LENGTH = 22;
 // Asking the system for random bytes one id at a time would cost more than the rest of an add.
 const pool = new Uint8Array(ID_LENGTH * 512);
 let used = pool.length;
+
+const words = new Uint32Array(1_024);
+let usedWords = words.length;
+
+const uuids = new V7Generator({
+  nextUint32() {
+    if (usedWords === words.length) {
+      crypto.getRandomValues(words);
+      usedWords = 0;
+    }
+    return words[usedWords++];
+  },
+});
 
 // Put together letter by letter, a string would be a tree of its parts, as dear to keep as to make.
 const codes = Array.from({ length: ID_LENGTH }, () => 0);
@@ -35,7 +48,7 @@ const uuid = Array.from({ length: 36 }, () => HYPHEN);
 
 /** A fresh UUID of version 7: those made later sort behind. */
 export function timeOrderedId(): string {
-  const { bytes } = uuidv7obj();
+  const { bytes } = uuids.generate();
   let at = 0;
   for (let i = 0; i < 16; i++) {
     if (i === 4 || i === 6 || i === 8 || i === 10) at++; // the hyphen stands there already

@@ -38,9 +38,15 @@ export function share<T>(
   return groups.map(({ length }) => answers.slice(from, from += length));
 }
 
+/** What becomes of nearly every call. */
+export const SCHEDULED = { kind: "scheduled" } as const satisfies Verdict;
+
+/** What becomes of a call whose caller has to look at the strikes again. */
+export const OUTDATED = { kind: "outdated" } as const satisfies Verdict;
+
 /** What became of a call. */
 export function readVerdict(key: string, answer: Answer): Verdict {
-  if (answer === "ok") return { kind: "scheduled" };
+  if (answer === "ok") return SCHEDULED;
   if (answer === "deferred") return { kind: "deferred" };
   if (Array.isArray(answer)) {
     return { kind: "exists", live: readLive(key, answer[0], answer[1]) };
@@ -50,7 +56,7 @@ export function readVerdict(key: string, answer: Answer): Verdict {
 
 /** What became of a task that was to run again. */
 export function readRequeued(key: string, answer: Requeuing): Requeued {
-  if (answer === "ok") return { kind: "scheduled" };
+  if (answer === "ok") return SCHEDULED;
   if (answer === "gone") return { kind: "gone" };
   return { kind: "exists", live: readLive(key, answer[0], answer[1]) };
 }

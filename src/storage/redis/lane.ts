@@ -10,7 +10,7 @@ import type { Brought } from "./scripts/step.ts";
 /** How many lanes a consumer has. */
 export const LANES = 10;
 
-/** So few entries are deleted with their settlement; more are left for a trim, which is cheaper for many. */
+/** So few entries are deleted by the step that settles them, if it finds nothing to do: a trim is cheaper for many. */
 const FEW = 8;
 
 /** So many settled entries are trimmed even while the stream is busy. */
@@ -21,8 +21,8 @@ const STUCK: Millis = 10_000;
 
 /** How a step tidies up the stream. */
 export interface Tidying {
-  /** Deletes what it settles. */
-  readonly remove: boolean;
+  /** Deletes what it settles: in any case, when nothing was found, or not. */
+  readonly remove: "now" | "idle" | "";
   /** Removes everything below the oldest pending entry: now, when nothing was found, or not. */
   readonly trim: "now" | "idle" | "";
 }
@@ -37,17 +37,23 @@ export class Lane {
 
   /** What to do about the stream in the next step. */
   plan(commits: number): Tidying {
-    const remove = commits <= FEW || this.#age > STUCK;
-    if (!remove) this.#left += commits;
-    return { remove, trim: this.#left === 0 ? "" : this.#left < MANY ? "idle" : "now" };
+    if (this.#age > STUCK) return { remove: "now", trim: this.#trim() };
+    if (this.#left === 0 && commits <= FEW) return { remove: "idle", trim: "" };
+    this.#left += commits;
+    return { remove: "", trim: this.#trim() };
   }
 
-  /** Learns from the answer. */
-  learn({ age }: Exclude<Brought, "old">): void {
+  /** Learns from the answer to a step that settled so many. */
+  learn({ age, seen }: Exclude<Brought, "old">, { remove }: Tidying, commits: number): void {
+    if (remove === "idle" && seen > 0) this.#left += commits;
     if (age === undefined) return;
     this.#age = age;
     // Behind a pending entry there may be settled ones: the next idle step looks again.
     this.#left = age === 0 ? 0 : 1;
+  }
+
+  #trim(): Tidying["trim"] {
+    return this.#left === 0 ? "" : this.#left < MANY ? "idle" : "now";
   }
 }
 

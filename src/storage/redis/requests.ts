@@ -6,12 +6,12 @@
 
 import { randomId } from "../../base/ids.ts";
 import type { Call, Found, Scheduling, Storage, Target, Verdict, Waiting } from "../contract.ts";
-import { readFound, readVerdict, share } from "./answer.ts";
+import { OUTDATED, readFound, readVerdict, SCHEDULED, share } from "./answer.ts";
 import { MOST_BYTES } from "./limits.ts";
 import { encodeHead, expectId } from "./outcome.ts";
 import { cancel, type Cancelled } from "./scripts/cancel.ts";
 import { load, type Stored } from "./scripts/load.ts";
-import { type Answer, type Answered, schedule } from "./scripts/schedule.ts";
+import { type Answer, schedule } from "./scripts/schedule.ts";
 import type { Site } from "./site.ts";
 import { Together } from "./together.ts";
 
@@ -24,10 +24,13 @@ interface Scheduled {
   readonly strikes?: string;
 }
 
+/** What became of one caller's calls: one answer for all of them, or one for each. */
+type Outcome = "ok" | "outdated" | readonly Answer[];
+
 /** Puts what is asked for in the same turn of the event loop into one script call each. */
 export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
   readonly #site: Site;
-  readonly #schedules: Together<Scheduled, readonly Answer[] | "outdated">;
+  readonly #schedules: Together<Scheduled, Outcome>;
   readonly #cancels: Together<readonly Target[], readonly Cancelled[]>;
   readonly #loads: Together<readonly string[], readonly Stored[]>;
 
@@ -36,9 +39,10 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
     this.#schedules = new Together({
       send: (groups, signal) => this.#sendCalls(groups, signal),
       weigh: ({ calls }) => weighCalls(calls),
-      maxItems: 400,
+      maxItems: 100,
       maxWeight: MOST_BYTES,
       lanes: 2,
+      fullLanes: 4, // so that this process prepares some while Redis works on others
     });
     this.#cancels = new Together({
       send: (groups, signal) => this.#sendCancels(groups, signal),
@@ -62,9 +66,10 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
   ): Promise<readonly Verdict[]> {
     if (calls.length === 0) return [];
     for (const { generation } of calls) expectId(generation, "generation");
-    const answers = await this.#schedules.add({ calls, strikes }, signal);
-    if (answers === "outdated") return calls.map(() => ({ kind: "outdated" }));
-    return answers.map((answer, i) => readVerdict(calls[i].key, answer));
+    const outcome = await this.#schedules.add({ calls, strikes }, signal);
+    if (outcome === "ok") return calls.map(() => SCHEDULED);
+    if (outcome === "outdated") return calls.map(() => OUTDATED);
+    return outcome.map((answer, i) => readVerdict(calls[i].key, answer));
   }
 
   async cancel(
@@ -98,46 +103,48 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
   async #sendCalls(
     requests: readonly Scheduled[],
     signal?: AbortSignal,
-  ): Promise<readonly (readonly Answer[] | "outdated")[]> {
+  ): Promise<readonly Outcome[]> {
     const version = newestOf(requests, this.#site.strikes);
     if (requests.every(({ strikes }) => strikes === version)) { // nearly always
-      const groups = requests.map(({ calls }) => calls);
-      const { answers, newer } = await this.#schedule(groups, version, signal);
-      if (newer === undefined) return share(groups, answers);
-      this.#site.strikes = newer;
-      return requests.map(() => "outdated");
+      return await this.#schedule(requests, version, signal);
     }
     const isSent = ({ strikes }: Scheduled) => strikes === undefined || strikes === version;
-    const answers = new Map<Scheduled, readonly Answer[]>();
+    const outcomes = new Map<Scheduled, Outcome>();
     const send = async (some: readonly Scheduled[], strikes: string | undefined) => {
-      const groups = some.map(({ calls }) => calls);
-      const { answers: all, newer } = await this.#schedule(groups, strikes, signal);
-      if (newer === undefined) share(groups, all).forEach((one, i) => answers.set(some[i], one));
-      else this.#site.strikes = newer;
+      const found = await this.#schedule(some, strikes, signal);
+      some.forEach((one, i) => outcomes.set(one, found[i]));
     };
     await send(requests.filter(isSent), version);
-    const free = requests.filter((one) => one.strikes === undefined && !answers.has(one));
+    const free = requests.filter((one) =>
+      one.strikes === undefined && outcomes.get(one) === "outdated"
+    );
     if (free.length > 0) await send(free, undefined);
-    return requests.map((one) => answers.get(one) ?? "outdated");
+    return requests.map((one) => outcomes.get(one) ?? "outdated");
   }
 
-  #schedule(
-    groups: readonly (readonly Call[])[],
+  async #schedule(
+    requests: readonly Scheduled[],
     strikes: string | undefined,
     signal?: AbortSignal,
-  ): Promise<Answered> {
+  ): Promise<readonly Outcome[]> {
     const { client, keys, shared } = this.#site;
     const rest: string[] = [];
-    for (const calls of groups) {
+    for (const { calls } of requests) {
       for (const call of calls) rest.push(call.key, encodeHead(call), call.body);
     }
     const checks = { strikes: strikes ?? "", checked: strikes !== undefined };
-    return client.run(schedule.call(keys, { ...shared, ...checks }, rest), {
-      what: "schedule tasks",
-      unknown: "the tasks may exist",
-      failsWhenFull: true,
-      signal,
-    });
+    const { answers, newer } = await client.run(
+      schedule.call(keys, { ...shared, ...checks }, rest),
+      {
+        what: "schedule tasks",
+        unknown: "the tasks may exist",
+        failsWhenFull: true,
+        signal,
+      },
+    );
+    if (newer !== undefined) this.#site.strikes = newer;
+    if (!answers) return requests.map(() => newer === undefined ? "ok" : "outdated");
+    return share(requests.map(({ calls }) => calls), answers);
   }
 
   async #sendCancels(

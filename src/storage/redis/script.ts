@@ -40,10 +40,10 @@ export interface Script<Name extends string, Args extends Record<string, Kind>, 
   ): Invocation<Reply>;
 }
 
-const BINDING: Readonly<Record<Kind, (index: number) => string>> = {
-  text: (index) => `ARGV[${index}]`,
-  number: (index) => `tonumber(ARGV[${index}])`,
-  flag: (index) => `ARGV[${index}] == '1'`,
+const CONVERSIONS: Readonly<Record<Kind, (name: string) => string>> = {
+  text: () => "",
+  number: (name) => `${name} = tonumber(${name})`,
+  flag: (name) => `${name} = ${name} == '1'`,
 };
 
 /** Declares a script whose keys and arguments are Lua locals of the same names. */
@@ -54,8 +54,9 @@ export function script<
 >(shape: Shape<Name, Args, Reply>, lua: string): Script<Name, Args, Reply> {
   const names = Object.keys(shape.args);
   const source = [
-    ...shape.keys.map((name, i) => `local ${name} = KEYS[${i + 1}]`),
-    ...names.map((name, i) => `local ${name} = ${BINDING[shape.args[name]](i + 1)}`),
+    `local ${shape.keys.join(", ")} = unpack(KEYS)`, // one by one it would take a tenth of a short script's time
+    ...names.length > 0 ? [`local ${names.join(", ")} = unpack(ARGV, 1, ${names.length})`] : [],
+    ...names.map((name) => CONVERSIONS[shape.args[name]](name)).filter((line) => line !== ""),
     `local FIRST = ${names.length + 1}`,
     lua.trim(),
   ].join("\n");

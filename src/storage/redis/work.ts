@@ -63,16 +63,17 @@ export class Work implements Pick<Storage, Verbs> {
     const lane = this.#lane(field);
     const want = Math.min(MOST_TASKS, request.want);
     const { rest, order } = groupCommits(commits, recordTtl);
+    const tidying = lane.plan(commits.length);
     const args = {
       ...shared,
       consumer,
       lane: field,
-      number: call + 1, // a lane is opened with 0
+      number: `${call + 1}`, // a lane is opened with 0
       token,
       from,
       want,
       maxDeliveries,
-      ...lane.plan(commits.length),
+      ...tidying,
     };
     const patience = { what: "take tasks", signal, unknown: "the step may have been taken" };
     for (let opened = false;; opened = true) {
@@ -80,7 +81,7 @@ export class Work implements Pick<Storage, Verbs> {
       const prepared = step.call(keys, { ...args, epoch: lane.epoch }, rest);
       const brought = await client.run(prepared, patience);
       if (brought !== "old") {
-        lane.learn(brought);
+        lane.learn(brought, tidying, commits.length);
         this.#site.strikes = brought.strikes;
         return {
           committed: readCommitted(brought.verdicts, order),
@@ -201,7 +202,7 @@ export class Work implements Pick<Storage, Verbs> {
     patience: { readonly what: string; readonly signal?: AbortSignal },
   ): Promise<string> {
     const { client, keys } = this.#site;
-    const opening = step.call(keys, { ...args, number: 0, epoch: "", want: 0 });
+    const opening = step.call(keys, { ...args, number: "0", epoch: "", want: 0 });
     const opened = await client.run(opening, patience);
     if (opened === "old") throw new ProtocolError("Cannot open a lane: it was refused");
     return opened.epoch;

@@ -4,20 +4,25 @@
  * @module
  */
 
+/** Of `entries`, at most 1,000 and not none, the `names`, `rows` and `texts`. */
+export const look = /* lua */ `
+local names = {}
+for i = 1, #entries do
+  local fields = entries[i] and entries[i][2]
+  names[i] = fields and fields[2] or ''
+end
+local rows, texts = call('HMGET', state, unpack(names)), call('HMGET', bodies, unpack(names))
+`;
+
 /**
- * Needs the fragments of `_common.ts` and `_tasks.ts`, and `entries`, `expired` (may a live claim of another be taken
- * over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`, `progressPrefix`. Leaves `out`: flat, key, row and body for
+ * Needs {@linkcode look}, the fragments of `_common.ts` and `_tasks.ts`, and `entries`, `expired` (may a live claim of
+ * another be taken over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`, `progressPrefix`. Leaves `out`: flat, key, row and body for
  * each task to run; and `died`: whether a run ended here that may have held gates.
  */
 export const claim = /* lua */ `
 local out, died, parked = {}, false, {}
-if #entries > 0 then
-  local found, names, stale, claimed = #entries, {}, {}, {}
-  for i = 1, found do
-    local fields = entries[i] and entries[i][2]
-    names[i] = fields and fields[2] or ''
-  end
-  local rows, texts = fetch(state, names), fetch(bodies, names)
+do
+  local found, stale, claimed = #entries, {}, {}
   local me = '|' .. consumer
   local mark = '|' .. now .. me
   for i = 1, found do

@@ -9,9 +9,20 @@ import type { Millis } from "../../../base/clock.ts";
 /** How long a stranger's key is kept that stood in the place of one of ours, in milliseconds. */
 export const ASIDE: Millis = 7 * 86_400_000;
 
-/** Short names; `now` in milliseconds on the server's clock (invariant 79); `stamp`, made once: numbers are dear to print. */
-export const time = /* lua */ `
+/** Short names. */
+export const short = /* lua */ `
 local call, sub, byte, match = redis.call, string.sub, string.byte, string.match
+`;
+
+/** Reads `now`, which is there: in milliseconds on the server's clock (invariant 79). */
+export const readNow = /* lua */ `
+local time = call('TIME')
+now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+/** Short names, `time`, `now` and `stamp`, made once: numbers are dear to print. */
+export const time = /* lua */ `
+${short}
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = now .. '|'

@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { claim } from "./_claim.ts";
+import { claim, look } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
 import { gates, inherit } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
@@ -120,6 +120,8 @@ end
 local reply = redis.pcall('XAUTOCLAIM', stream, 'workers', consumer, lease, cursor, 'COUNT', want)
 if reply.err then return { '0-0', {}, strikes } end         -- NOGROUP: then nothing is pending
 local entries = reply[2]
+if #entries == 0 then return { reply[1], {}, strikes } end
+${look}
 ${events}
 ${records}
 ${places}

@@ -5,18 +5,41 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { events, hint, leave, lists, records, time } from "./_common.ts";
+import { events, hint, leave, lists, readNow, records, short, time } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
 export type Answer = "ok" | "deferred" | readonly [row: string, body: string];
 
-/** An answer for each call; none of them when there are newer strikes. */
+/** What became of a batch: an answer for each call, or none of them when all are `"ok"`, or there are newer strikes. */
 export interface Answered {
-  readonly answers: readonly Answer[];
+  readonly answers?: readonly Answer[];
   /** The version of the strikes, where the caller knew another. */
   readonly newer?: string;
 }
+
+/** When a call is due: `at`, or nothing, and `due` as it is written. */
+const instant = /* lua */ `
+local at = tonumber(due)
+if byte(due, 1) == 43 then
+  at = now + at
+  due = string.format('%.0f', at)
+end
+`;
+
+/** Gives a new task its place: in the due set when it is `later`, in the stream otherwise. */
+const place = /* lua */ `
+local later = at and at > now
+local n = #rowPairs
+rowPairs[n + 1], bodyPairs[n + 1], bodyPairs[n + 2] = key, key, body
+if later then
+  call('ZADD', dueSet, due, key)
+  rowPairs[n + 2] = 'S0' .. generation .. '|1|0|' .. due
+  if not earliest or at < earliest then earliest = at end
+else
+  rowPairs[n + 2] = 'Q0' .. generation .. call('XADD', stream, '*', 'k', key) .. '|1|0|' .. due
+end
+`;
 
 /**
  * The rest: for each call its key, head and body. The head is the mode (`a` add, `r` replace), the generation (22) and
@@ -58,25 +81,58 @@ export const schedule: Script<
     reply: read,
   },
   /* lua */ `
-${time}
+${short}
 local memory = call('HMGET', calls, '@watch', '@strikes')
-local watched = memory[1]
 if checked and strikes ~= (memory[2] or '') then return { 'outdated', memory[2] or '' } end
+
+local count = (#ARGV - FIRST + 1) / 3
+local names, last, repeated, timed = {}, {}, false, false
+for i = 1, count do
+  local key = ARGV[FIRST + i * 3 - 3]
+  repeated = repeated or last[key]
+  names[i], last[key] = key, i
+  timed = timed or #ARGV[FIRST + i * 3 - 2] > 23
+end
+local watched, now = memory[1], 0
+if timed or watched then
+  ${readNow}
+end
+if timed then call('ZCARD', dueSet) end                      -- a key of the wrong type fails here, before the first write
+
+-- 1. Nearly always all are new, and nobody watches: what the rest needs takes longer to be defined than this to be done.
+local areNew = not repeated and count <= 1000 and not (watched and tonumber(watched) > now)
+if areNew then
+  local rows = call('HMGET', state, unpack(names))
+  for i = 1, count do areNew = areNew and not rows[i] end
+end
+if areNew then
+  local recordKeys = {}
+  for i = 1, count do recordKeys[i] = recordPrefix .. names[i] end
+  local texts = call('MGET', unpack(recordKeys))
+  for i = 1, count do areNew = areNew and not (texts[i] and sub(texts[i], 2, 23) == sub(ARGV[FIRST + i * 3 - 2], 2, 23)) end
+end
+if areNew then
+  local rowPairs, bodyPairs, earliest = {}, {}, nil
+  for i = 1, count do
+    local key, head, body = names[i], ARGV[FIRST + i * 3 - 2], ARGV[FIRST + i * 3 - 1]
+    local generation, due = sub(head, 2, 23), sub(head, 24)
+    ${instant}
+    ${place}
+  end
+  call('HSET', bodies, unpack(bodyPairs))
+  call('HSET', state, unpack(rowPairs))
+  ${hint}
+  return 'ok'
+end
+
+-- 2. Whatever comes.
+${time}
 ${lists}
 ${events}
 ${records}
 ${leave}
-
-local count = (#ARGV - FIRST + 1) / 3
-local names, generations, last, repeated, timed = {}, {}, {}, false, false
-for i = 1, count do
-  local key = ARGV[FIRST + i * 3 - 3]
-  names[i], generations[i] = key, sub(ARGV[FIRST + i * 3 - 2], 2, 23)
-  if last[key] then repeated = true end
-  last[key] = i
-  timed = timed or #ARGV[FIRST + i * 3 - 2] > 23
-end
-if timed then call('ZCARD', dueSet) end                      -- a key of the wrong type fails here, before the first write
+local generations = {}
+for i = 1, count do generations[i] = sub(ARGV[FIRST + i * 3 - 2], 2, 23) end
 local rows = fetch(state, names)
 
 -- A call that finds another generation, or none, may be this very request sent again: then there is a record of it.
@@ -122,12 +178,7 @@ for i = 1, count do
   local row = rows[i]
   if seen[key] then flush() row = call('HGET', state, key) end
   seen[key] = true
-  local at = tonumber(due)
-  if byte(due, 1) == 43 then
-    at = now + at
-    due = string.format('%.0f', at)
-  end
-
+  ${instant}
   local flags = row and byte(row, 2) - 48 or 0
   local waiting = flags % 4 >= 2 and call('HGET', deferred, key)
   local previous = waiting and sub(waiting, 1, 22)
@@ -152,16 +203,7 @@ for i = 1, count do
     end
   else
     reply = 'ok'
-    local later = at and at > now
-    local n = #rowPairs
-    rowPairs[n + 1], bodyPairs[n + 1], bodyPairs[n + 2] = key, key, body
-    if later then
-      call('ZADD', dueSet, due, key)
-      rowPairs[n + 2] = 'S0' .. generation .. '|1|0|' .. due
-      if not earliest or at < earliest then earliest = at end
-    else
-      rowPairs[n + 2] = 'Q0' .. generation .. call('XADD', stream, '*', 'k', key) .. '|1|0|' .. due
-    end
+    ${place}
     if row then                                             -- what waited goes, in the same step
       leave(key, row, later)
       if waiting then                                       -- its run was lost, and what waited for that goes, too
@@ -185,8 +227,9 @@ return replies
 );
 
 function read(raw: unknown): Answered {
+  if (raw === "ok") return {};
   const answers = raw as readonly (Answer | "outdated")[];
   return answers[0] === "outdated"
-    ? { answers: [], newer: answers[1] as string }
+    ? { newer: answers[1] as string }
     : { answers: answers as readonly Answer[] };
 }

@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { claim } from "./_claim.ts";
+import { claim, look } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
 import { gates, inherit } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
@@ -30,9 +30,13 @@ export type Brought = "old" | {
   readonly parked: readonly string[];
 };
 
+/** What is needed where not everything is as it nearly always is. */
+const everything = lists + events + records + places + tasks + gates;
+
 /**
- * `from` is `">"` for new entries, or an entry id for this consumer's own pending entries after it. `trim` is `"now"`,
- * `"idle"` (when nothing was found) or `""`. The rest are groups: token (22), TTL in milliseconds (`"0"`: a stub), size,
+ * `from` is `">"` for new entries, or an entry id for this consumer's own pending entries after it. `remove` takes
+ * the entries of what it settles out of the stream, `trim` everything below the oldest pending entry: `"now"`, `"idle"`
+ * (when nothing was found) or `""`. The rest are groups: token (22), TTL in milliseconds (`"0"`: a stub), size,
  * then key and outcome for each. An outcome is a letter and what belongs to it:
  *
  * | | |
@@ -82,13 +86,13 @@ export const step: Script<
     recordTtl: "text";
     consumer: "text";
     lane: "text";
-    number: "number";
+    number: "text";
     epoch: "text";
     token: "text";
     from: "text";
     want: "number";
     maxDeliveries: "number";
-    remove: "flag";
+    remove: "text";
     trim: "text";
   },
   Brought
@@ -117,13 +121,13 @@ export const step: Script<
       recordTtl: "text",
       consumer: "text",
       lane: "text",
-      number: "number",
+      number: "text",
       epoch: "text",
       token: "text",
       from: "text",
       want: "number",
       maxDeliveries: "number",
-      remove: "flag",
+      remove: "text",
       trim: "text",
     },
     reply: read,
@@ -132,9 +136,9 @@ export const step: Script<
 ${time}
 local memory = call('HMGET', calls, lane, '@watch', '@strikes')
 local watched, strikes, expired = memory[2], memory[3] or '', false
-local last, lastEpoch, lastSeen, lastCursor, lastVerdicts
+local last, lastEpoch
 if memory[1] then
-  last, lastEpoch, lastSeen, lastCursor, lastVerdicts = match(memory[1], '^(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
+  last, lastEpoch = match(memory[1], '^(%d+)|(%d+)|')
   last = tonumber(last)
 end
 
@@ -151,9 +155,10 @@ if epoch == '' then
   end
   return { '', {}, 0, '', '', lastEpoch, strikes }
 end
-if epoch ~= lastEpoch or number < last then return { 'old' } end
+if epoch ~= lastEpoch or tonumber(number) < last then return { 'old' } end
 
-if number == last then                                      -- the reply was lost: say it again
+if tonumber(number) == last then                            -- the reply was lost: say it again
+  local lastSeen, lastCursor, lastVerdicts = match(memory[1], '^%d+|%d+|(%d+)|([^|]*)|(.*)$')
   local again, after = {}, from == '>' and '0' or from
   local me = '|' .. consumer
   repeat
@@ -179,15 +184,11 @@ if number == last then                                      -- the reply was los
   return { lastVerdicts, again, tonumber(lastSeen), lastCursor, '', lastEpoch, strikes }
 end
 
-${lists}
-${events}
-${records}
-${places}
-${tasks}
-${gates}
+-- What is nearly always so needs nothing that is made for the rest; and nearly always nobody watches.
+local quiet = not (watched and tonumber(watched) > now)
 
 -- 1. Settle.
-local verdicts, committed = '', 0
+local verdicts, committed, settled = '', 0, {}
 if #ARGV >= FIRST then
   local names, tokens, ttls, outcomes, size = {}, {}, {}, {}, 0
   local at = FIRST
@@ -199,92 +200,121 @@ if #ARGV >= FIRST then
     end
     at = finish + 1
   end
-  local rows = fetch(state, names)
-  local settled, mine, seen = {}, {}, {}
-  for i = 1, size do
-    local row, key = rows[i], names[i]
-    if row and sub(row, 25, 46) == tokens[i] and byte(row, 1) == 82 and not seen[key] then
-      seen[key] = true
-      committed = committed + 1
-      mine[committed] = i
-      settled[committed] = match(row, '^[%d%-]+', 47) or '0-1'
+
+  -- All of them completed, each under its token, and nothing else was asked for meanwhile?
+  local plain, rows, seen = quiet and size <= 1000, nil, {}
+  if plain then
+    rows = call('HMGET', state, unpack(names))
+    for i = 1, size do
+      local row, key = rows[i], names[i]
+      local entry = row and sub(row, 1, 2) == 'R0' and sub(row, 25, 46) == tokens[i] and match(row, '^[%d%-]+', 47)
+      if not entry or byte(outcomes[i], 1) ~= 67 or ttls[i] == '0' or seen[key] then
+        plain = false
+        break
+      end
+      seen[key], settled[i] = true, entry
     end
   end
-  if committed < size then
-    local letters = {}
-    for i = 1, size do letters[i] = 'f' end
-    for n = 1, committed do letters[mine[n]] = 'o' end
-    verdicts = table.concat(letters)
-  end
-  if committed > 0 then
-    acknowledge(settled, remove)
-    local left = {}
-    for n = 1, committed do
-      local i = mine[n]
-      local key, row, outcome, ttl = names[i], rows[i], outcomes[i], ttls[i]
-      if byte(outcome, 1) == 71 then                        -- gates that it leaves; the next in line come in below
-        local count, at = match(outcome, '^G(%d+)|()')
-        for _ = 1, count do
-          local length, max, start = match(outcome, '^(%d+)|(%d+)|()', at)
-          local id = sub(outcome, start, start + length - 1)
-          ask('HDEL', holdersOf(id), key)
-          left[#left + 1] = { id, tonumber(max) }
-          at = start + length
-        end
-        outcome = sub(outcome, at)
+  if plain then
+    committed = size
+    call('XACK', stream, 'workers', unpack(settled))
+    for i = 1, size do
+      call('SET', recordPrefix .. names[i], 'C' .. sub(rows[i], 3, 24) .. stamp .. sub(outcomes[i], 2), 'PX', ttls[i])
+    end
+    call('HDEL', state, unpack(names))
+    call('HDEL', bodies, unpack(names))
+    if remove == 'now' then call('XDEL', stream, unpack(settled)) end
+  else
+    ${everything}
+    rows, seen, settled = rows or fetch(state, names), {}, {}
+    local mine = {}
+    for i = 1, size do
+      local row, key = rows[i], names[i]
+      if row and sub(row, 25, 46) == tokens[i] and byte(row, 1) == 82 and not seen[key] then
+        seen[key] = true
+        committed = committed + 1
+        mine[committed] = i
+        settled[committed] = match(row, '^[%d%-]+', 47) or '0-1'
       end
-      local code, flags = byte(outcome, 1), byte(row, 2) - 48
-      if flags == 0 and code == 67 and ttl ~= '0' then                       -- completed: nearly always
-        gone[#gone + 1] = key
-        call('SET', recordPrefix .. key, 'C' .. sub(row, 3, 24) .. stamp .. sub(outcome, 2), 'PX', ttl)
-        if watched then tell('C', sub(row, 3, 24), key, runOf(row)) end
-      else
-        local attempt, deliveries, since = match(row, '^[%d%-]*|(%d+)|(%d+)|%d*(~?%d*)', 47)
-        attempt, deliveries = tonumber(attempt) or 1, tonumber(deliveries) or 1
-        local generation, kind, text = sub(row, 3, 24), sub(outcome, 1, 1), sub(outcome, 2)
-        local successor, due, body
-        if kind == 'P' then                                 -- a run that ended, and what comes after it
-          kind = sub(text, 1, 1)
-          local length, start
-          successor, due, length, start = match(text, '^(......................)([+%d]*)|(%d+)|()', 2)
-          body = sub(text, start + length)
-          text = sub(text, start, start + length - 1)
-        elseif kind == 'E' then                             -- on purpose: it is not seeded again
-          kind, text = sub(text, 1, 1), sub(text, 2)
-          if redis.pcall('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
-        end
-        if flags >= 4 then call('DEL', progressPrefix .. key) end
-        local again = kind == 'T' or kind == 'L' or kind == 'H'
-        local next = flags % 4 >= 2 and replacement(key)    -- whatever it wanted, that is next (invariant 14)
-        local cancelled = flags % 2 == 1                    -- wins over whatever would go on (invariant 28)
-        if again and (cancelled or next) then kind, text = 'X', (cancelled and 'c' or 'r') .. note(attempt) end
-        if kind == 'T' then wait(key, generation, attempt + 1, 0, instant(text))
-        elseif kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text))
-        elseif kind == 'H' then
-          if (since or '') == '' then since = '~' .. now end -- else from hold to hold
-          wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text), true, since)
-        else
-          local _, runner = runOf(row)
-          if kind == 'D' then
-            bury(key, generation, 'D', 'worker', text, call('HGET', bodies, key), attempt, runner)
-          else
-            if kind == 'F' then fail(key, generation, ttl, text, call('HGET', bodies, key))
-            else record(key, kind, generation, ttl, text) end
-            tell(kind, generation, key, attempt, runner, kind == 'X' and sub(text, 1, 1) or '')
+    end
+    if committed < size then
+      local letters = {}
+      for i = 1, size do letters[i] = 'f' end
+      for n = 1, committed do letters[mine[n]] = 'o' end
+      verdicts = table.concat(letters)
+    end
+    if committed > 0 then
+      acknowledge(settled, remove == 'now')
+      local left = {}
+      for n = 1, committed do
+        local i = mine[n]
+        local key, row, outcome, ttl = names[i], rows[i], outcomes[i], ttls[i]
+        if byte(outcome, 1) == 71 then                      -- gates that it leaves; the next in line come in below
+          local count, at = match(outcome, '^G(%d+)|()')
+          for _ = 1, count do
+            local length, max, start = match(outcome, '^(%d+)|(%d+)|()', at)
+            local id = sub(outcome, start, start + length - 1)
+            ask('HDEL', holdersOf(id), key)
+            left[#left + 1] = { id, tonumber(max) }
+            at = start + length
           end
-          if next then handOver(key, next)
-          elseif successor and not cancelled then
-            call('HSET', bodies, key, body)
-            wait(key, successor, 1, 0, instant(due), true)
-          else gone[#gone + 1] = key end
+          outcome = sub(outcome, at)
+        end
+        local code, flags = byte(outcome, 1), byte(row, 2) - 48
+        if flags == 0 and code == 67 then                   -- completed: most of the others, too
+          gone[#gone + 1] = key
+          record(key, 'C', sub(row, 3, 24), ttl, sub(outcome, 2))
+          if watched then tell('C', sub(row, 3, 24), key, runOf(row)) end
+        else
+          local attempt, deliveries, since = match(row, '^[%d%-]*|(%d+)|(%d+)|%d*(~?%d*)', 47)
+          attempt, deliveries = tonumber(attempt) or 1, tonumber(deliveries) or 1
+          local generation, kind, text = sub(row, 3, 24), sub(outcome, 1, 1), sub(outcome, 2)
+          local successor, due, body
+          if kind == 'P' then                               -- a run that ended, and what comes after it
+            kind = sub(text, 1, 1)
+            local length, start
+            successor, due, length, start = match(text, '^(......................)([+%d]*)|(%d+)|()', 2)
+            body = sub(text, start + length)
+            text = sub(text, start, start + length - 1)
+          elseif kind == 'E' then                           -- on purpose: it is not seeded again
+            kind, text = sub(text, 1, 1), sub(text, 2)
+            if redis.pcall('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
+          end
+          if flags >= 4 then call('DEL', progressPrefix .. key) end
+          local again = kind == 'T' or kind == 'L' or kind == 'H'
+          local next = flags % 4 >= 2 and replacement(key)  -- whatever it wanted, that is next (invariant 14)
+          local cancelled = flags % 2 == 1                  -- wins over whatever would go on (invariant 28)
+          if again and (cancelled or next) then kind, text = 'X', (cancelled and 'c' or 'r') .. note(attempt) end
+          if kind == 'T' then wait(key, generation, attempt + 1, 0, instant(text))
+          elseif kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text))
+          elseif kind == 'H' then
+            if (since or '') == '' then since = '~' .. now end -- else from hold to hold
+            wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text), true, since)
+          else
+            local _, runner = runOf(row)
+            if kind == 'D' then
+              bury(key, generation, 'D', 'worker', text, call('HGET', bodies, key), attempt, runner)
+            else
+              if kind == 'F' then fail(key, generation, ttl, text, call('HGET', bodies, key))
+              else record(key, kind, generation, ttl, text) end
+              tell(kind, generation, key, attempt, runner, kind == 'X' and sub(text, 1, 1) or '')
+            end
+            if next then handOver(key, next)
+            elseif successor and not cancelled then
+              call('HSET', bodies, key, body)
+              wait(key, successor, 1, 0, instant(due), true)
+            else gone[#gone + 1] = key end
+          end
         end
       end
-    end
-    ${flush}
-    if #left > 0 then
-      for i = 1, #left do admit(left[i][1], left[i][2]) end
       ${flush}
+      if #left > 0 then
+        for i = 1, #left do admit(left[i][1], left[i][2]) end
+        ${flush}
+      end
     end
+    ${hint}
+    publish()
   end
 end
 
@@ -298,26 +328,45 @@ if want > 0 then
   end
   if reply then entries = reply[1][2] end
 end
-local seen, cursor = #entries, ''
-for i = seen, 1, -1 do
-  if entries[i] then cursor = entries[i][1] break end
-end
-local claims, fallen
-do
-  ${claim}
-  claims, fallen = out, parked
-  ${flush}
-  if died then
-    ${inherit}
-    ${flush}
+local seen, cursor, claims, fallen = #entries, '', {}, {}
+if seen > 0 then
+  ${look}
+  for i = seen, 1, -1 do
+    if entries[i] then cursor = entries[i][1] break end
   end
+
+  -- All of them delivered for the first time?
+  local plain, changed, tail = quiet and maxDeliveries > 0, {}, '|' .. now .. '|' .. consumer
+  for i = 1, seen do
+    local entry, row, text = entries[i] and entries[i][1], rows[i], texts[i]
+    local due = entry and row and text and sub(row, 1, 2) == 'Q0' and sub(row, 25, 29 + #entry) == entry .. '|1|0|'
+      and sub(row, 30 + #entry)
+    if not due or match(due, '[|~]') then
+      plain = false
+      break
+    end
+    row = 'R' .. sub(row, 2, 24) .. token .. entry .. '|1|1|' .. due .. tail
+    changed[2 * i - 1], changed[2 * i] = names[i], row
+    claims[3 * i - 2], claims[3 * i - 1], claims[3 * i] = names[i], row, text
+  end
+  if not plain then
+    ${everything}
+    ${claim}
+    claims, fallen = out, parked
+    ${flush}
+    if died then
+      ${inherit}
+      ${flush}
+    end
+    ${hint}
+    publish()
+  else call('HSET', state, unpack(changed)) end
 end
 
--- 3. Remember this call, tell who listens, tidy.
+-- 3. Remember this call, tidy.
+if remove == 'idle' and seen == 0 and committed > 0 then call('XDEL', stream, unpack(settled)) end
 if committed == 0 and want == 0 then ${allowWhenFull} end
-call('HSET', calls, lane, string.format('%.0f', number) .. '|' .. epoch .. '|' .. seen .. '|' .. cursor .. '|' .. verdicts)
-${hint}
-publish()
+call('HSET', calls, lane, number .. '|' .. epoch .. '|' .. seen .. '|' .. cursor .. '|' .. verdicts)
 local age = ''
 if trim == 'now' or trim == 'idle' and seen == 0 then
   ${tidy}
