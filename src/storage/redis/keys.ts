@@ -5,79 +5,76 @@
  * @module
  */
 
-/** The names of one docket's keys and channels. */
-export interface Keys {
+/** What each key's name ends with. */
+const ENDINGS = {
   /** Hash, key → row: live tasks only, and the only truth about them. */
-  readonly state: string;
+  state: "state",
   /** Hash, key → body of the live generation. */
-  readonly bodies: string;
+  bodies: "tasks",
   /** Stream with the group `workers`: pointers to rows. An entry that the row does not name is stale. */
-  readonly stream: string;
+  stream: "stream",
   /** Sorted set, key → when it is due, in milliseconds. */
-  readonly dueSet: string;
+  dueSet: "due",
   /** Hash, key → a replacement that waits for the running generation to end. */
-  readonly deferred: string;
+  deferred: "next",
   /** Set of the keys that are scheduled in the background: those whose row says `B`. */
-  readonly background: string;
+  background: "background",
   /**
    * Hash, what is remembered of calls whose reply may get lost. `@watch` → until when somebody listens to events,
    * `@strikes` → the version of the strikes, `@sweep` → how far the sweep is, `@clear` → the last page that was cleared.
    */
-  readonly calls: string;
+  calls: "calls",
   /** Sorted set, key → when it was parked. */
-  readonly dead: string;
+  dead: "dead",
   /** Hash, key → what is known of the parked generation. */
-  readonly graves: string;
+  graves: "graves",
   /** Sorted set, key → when it failed. Lives as long as the last of their records. */
-  readonly failed: string;
+  failed: "failed",
   /** Hash, key of a chain that is to be there always → `on`, or `off` once it was stopped on purpose. */
-  readonly automatic: string;
+  automatic: "automatic",
   /** Hash, rule → the request that struck it, and when. */
-  readonly strikes: string;
+  strikes: "strikes",
   /** Sorted set, consumer → when it was advertised last. */
-  readonly workers: string;
+  workers: "workers",
   /** Sorted set, key → its turn: what is in line before a gate. */
-  readonly waiters: string;
+  waiters: "waiters",
   /**
    * Before a letter, a colon and the id of a gate: `h` hash of holders, `l` sorted set of the line, `r` sorted set of
    * grants, `c` string and `d` hash of who came last.
    */
-  readonly gatePrefix: string;
+  gatePrefix: "g:",
   /** Before a consumer: string with a time to live, what it says of itself. While there is one it is advertised. */
-  readonly workerPrefix: string;
+  workerPrefix: "w:",
   /** Before a user's key: string with a time to live, what the present run has reported, under its token. */
-  readonly progressPrefix: string;
+  progressPrefix: "p:",
   /** Before a user's key: string with a time to live, the record of the last generation that ended. */
-  readonly recordPrefix: string;
+  recordPrefix: "r:",
   /** Channel: what workers hear. */
-  readonly wake: string;
+  wake: "wake",
   /** Channel: what those who watch hear. */
-  readonly events: string;
-}
+  events: "events",
+} as const;
+
+/** A key, or what keys or channels begin with, by its name in the scripts. */
+export type Name = keyof typeof ENDINGS;
+
+/** The names of one docket's keys and channels. */
+export type Keys = Readonly<Record<Name, string>> & {
+  /** What all of them begin with: scripts are given this alone, and make the names themselves. */
+  readonly prefix: string;
+};
 
 /** The keys of a docket. */
 export function keysOf(docket: string): Keys {
-  const tag = `{${docket}}`;
-  return {
-    state: `${tag}:state`,
-    bodies: `${tag}:tasks`,
-    stream: `${tag}:stream`,
-    dueSet: `${tag}:due`,
-    deferred: `${tag}:next`,
-    background: `${tag}:background`,
-    calls: `${tag}:calls`,
-    dead: `${tag}:dead`,
-    graves: `${tag}:graves`,
-    failed: `${tag}:failed`,
-    automatic: `${tag}:automatic`,
-    strikes: `${tag}:strikes`,
-    workers: `${tag}:workers`,
-    waiters: `${tag}:waiters`,
-    gatePrefix: `${tag}:g:`,
-    workerPrefix: `${tag}:w:`,
-    progressPrefix: `${tag}:p:`,
-    recordPrefix: `${tag}:r:`,
-    wake: `${tag}:wake`,
-    events: `${tag}:events`,
-  };
+  const prefix = `{${docket}}:`;
+  const names = Object.entries(ENDINGS).map(([name, ending]) => [name, prefix + ending]);
+  return { ...Object.fromEntries(names) as Record<Name, string>, prefix };
+}
+
+/** Lua that makes names of keys known to a script. */
+export function named(...names: readonly Name[]): string {
+  if (names.length === 0) return "";
+  return `local ${names.join(", ")} = ${
+    names.map((name) => `PREFIX .. '${ENDINGS[name]}'`).join(", ")
+  }`;
 }

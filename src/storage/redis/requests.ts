@@ -171,9 +171,7 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
 
   #load(names: readonly string[], mark: string, signal?: AbortSignal): Promise<readonly Stored[]> {
     const { client, keys } = this.#site;
-    const { recordPrefix, progressPrefix, events } = keys;
-    const args = { recordPrefix, progressPrefix, events, mark };
-    return client.run(load.call(keys, args, names), { what: "load tasks", signal });
+    return client.run(load.call(keys, { mark }, names), { what: "load tasks", signal });
   }
 }
 

@@ -9,18 +9,14 @@ import type { Client } from "./client.ts";
 import type { Keys } from "./keys.ts";
 import { whole } from "./outcome.ts";
 
-/** What most scripts are told. */
-export type Shared = Readonly<
-  Record<"recordPrefix" | "progressPrefix" | "gatePrefix" | "events" | "wake" | "recordTtl", string>
->;
-
 /** One docket on one Redis: who calls it, where its keys are, what was heard of its strikes. */
 export class Site {
   readonly client: Client;
   readonly keys: Keys;
   /** How long records stay that the storage writes by itself: whole milliseconds. */
   readonly recordTtl: Millis;
-  readonly shared: Shared;
+  /** What most scripts are told. */
+  readonly shared: { readonly recordTtl: string };
   /** The version of the strikes that was heard of last. */
   strikes?: string;
 
@@ -28,8 +24,6 @@ export class Site {
     this.client = client;
     this.keys = keys;
     this.recordTtl = whole(recordTtl);
-    const { recordPrefix, progressPrefix, gatePrefix, events, wake } = keys;
-    const prefixes = { recordPrefix, progressPrefix, gatePrefix };
-    this.shared = { ...prefixes, events, wake, recordTtl: `${this.recordTtl}` };
+    this.shared = { recordTtl: `${this.recordTtl}` };
   }
 }

@@ -102,12 +102,11 @@ export class Upkeep implements Pick<Storage, Verbs> {
     { signal }: Waiting = {},
   ): Promise<readonly (EndedTask & { readonly key: string })[]> {
     const { client, keys } = this.#site;
-    const { recordPrefix } = keys;
     const most = Math.min(LONGEST, limit);
     const patience = { what: "list tasks", signal };
     return which === "failed"
       ? await list(most, (told, limit) => {
-        return client.run(failed.call(keys, { recordPrefix, told, limit }), patience);
+        return client.run(failed.call(keys, { told, limit }), patience);
       }, readEnded)
       : await list(most, (told, limit) => {
         return client.run(dead.call(keys, { told, limit }), patience);
@@ -115,7 +114,7 @@ export class Upkeep implements Pick<Storage, Verbs> {
   }
 
   async seed(seeds: readonly Seed[], { signal }: Waiting = {}): Promise<readonly Seeding[]> {
-    const { client, keys, shared } = this.#site;
+    const { client, keys } = this.#site;
     const seedings: Seeding[] = [];
     for (let from = 0; from < seeds.length; from += MOST_REQUESTS) {
       const some = seeds.slice(from, from + MOST_REQUESTS);
@@ -123,7 +122,7 @@ export class Upkeep implements Pick<Storage, Verbs> {
         expectId(generation, "generation");
         return [key, generation + encodeDue(due), body];
       });
-      const brought = await client.run(seed.call(keys, shared, rest), {
+      const brought = await client.run(seed.call(keys, {}, rest), {
         what: "seed tasks",
         unknown: "they may exist",
         failsWhenFull: true,
@@ -138,7 +137,7 @@ export class Upkeep implements Pick<Storage, Verbs> {
     requests: readonly Requeue[],
     { signal }: Waiting = {},
   ): Promise<readonly Requeued[]> {
-    const { client, keys, shared } = this.#site;
+    const { client, keys } = this.#site;
     const requeued: Requeued[] = [];
     for (let from = 0; from < requests.length; from += MOST_REQUESTS) {
       const some = requests.slice(from, from + MOST_REQUESTS);
@@ -146,7 +145,7 @@ export class Upkeep implements Pick<Storage, Verbs> {
         expectId(as, "generation");
         return [key, generation, as];
       });
-      const answers = await client.run(requeue.call(keys, shared, rest), {
+      const answers = await client.run(requeue.call(keys, {}, rest), {
         what: "requeue tasks",
         unknown: "they may run again",
         failsWhenFull: true,
@@ -162,12 +161,11 @@ export class Upkeep implements Pick<Storage, Verbs> {
     { signal }: Waiting = {},
   ): Promise<readonly boolean[]> {
     const { client, keys } = this.#site;
-    const { recordPrefix } = keys;
     const discarded: boolean[] = [];
     for (let from = 0; from < discards.length; from += MOST_REQUESTS) {
       const rest = discards.slice(from, from + MOST_REQUESTS)
         .flatMap(({ key, generation }) => [key, generation]);
-      const answers = await client.run(discard.call(keys, { recordPrefix }, rest), {
+      const answers = await client.run(discard.call(keys, {}, rest), {
         what: "discard tasks",
         unknown: "they may be forgotten",
         signal,
@@ -218,7 +216,6 @@ export class Upkeep implements Pick<Storage, Verbs> {
   ): Promise<boolean> {
     const { client, keys } = this.#site;
     const prepared = advertise.call(keys, {
-      workerPrefix: keys.workerPrefix,
       consumer,
       span: `${Math.max(1, whole(span))}`,
       renews: text === undefined,
@@ -229,13 +226,13 @@ export class Upkeep implements Pick<Storage, Verbs> {
 
   async withdraw(consumer: string, { signal }: Waiting = {}): Promise<void> {
     const { client, keys } = this.#site;
-    const prepared = withdraw.call(keys, { workerPrefix: keys.workerPrefix, consumer });
+    const prepared = withdraw.call(keys, { consumer });
     await client.run(prepared, { what: "withdraw a worker", signal });
   }
 
   async workers({ signal }: Waiting = {}): Promise<readonly Presence[]> {
     const { client, keys } = this.#site;
-    const prepared = workers.call(keys, { workerPrefix: keys.workerPrefix });
+    const prepared = workers.call(keys, {});
     return await client.run(prepared, { what: "list workers", signal });
   }
 
@@ -243,7 +240,6 @@ export class Upkeep implements Pick<Storage, Verbs> {
     const { client, keys, shared } = this.#site;
     const prepared = sweep.call(keys, {
       ...shared,
-      workerPrefix: keys.workerPrefix,
       limit: Math.min(MOST_TASKS, Math.max(1, limit)),
       pause: whole(pause),
       silence: whole(silence),

@@ -166,28 +166,25 @@ export class Work implements Pick<Storage, Verbs> {
 
   async promote(limit: number, { signal }: Waiting = {}): Promise<Promotion> {
     const { client, keys } = this.#site;
-    const { events } = keys;
-    const prepared = promote.call(keys, { events, limit: Math.min(MOST_TASKS, limit) });
+    const prepared = promote.call(keys, { limit: Math.min(MOST_TASKS, limit) });
     return await client.run(prepared, { what: "promote tasks", signal });
   }
 
   async report(reports: readonly Report[], { signal }: Waiting = {}): Promise<void> {
     const { client, keys } = this.#site;
-    const { progressPrefix, events } = keys;
     for (let from = 0; from < reports.length; from += MOST_REQUESTS) {
       const rest = reports.slice(from, from + MOST_REQUESTS).flatMap(({ key, token, progress }) => {
         return [key, token, ...encodeProgress(progress)];
       });
-      const prepared = report.call(keys, { progressPrefix, events }, rest);
+      const prepared = report.call(keys, {}, rest);
       await client.run(prepared, { what: "report progress", failsWhenFull: true, signal });
     }
   }
 
   async retire(consumer: string, { signal }: Waiting = {}): Promise<boolean> {
     const { client, keys } = this.#site;
-    const { workerPrefix } = keys;
     const memories = memoriesOf(consumer);
-    const prepared = retire.call(keys, { consumer, workerPrefix }, memories);
+    const prepared = retire.call(keys, { consumer }, memories);
     const gone = await client.run(prepared, { what: "retire a consumer", signal });
     if (gone) {
       for (const field of memories) this.#lanes.delete(field);

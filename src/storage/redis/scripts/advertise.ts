@@ -12,14 +12,12 @@ import { allowWhenFull, time } from "./_common.ts";
  * written and the answer is false. The first write is one that a full Redis allows: its tasks can be claimed all the same.
  */
 export const advertise: Script<
-  "stream" | "workers",
-  { workerPrefix: "text"; consumer: "text"; span: "text"; renews: "flag"; text: "text" },
+  { consumer: "text"; span: "text"; renews: "flag"; text: "text" },
   boolean
 > = script(
   {
-    keys: ["stream", "workers"],
+    keys: ["stream", "workers", "workerPrefix"],
     args: {
-      workerPrefix: "text",
       consumer: "text",
       span: "text",
       renews: "flag",

@@ -20,26 +20,10 @@ export type Cancelled = "cancelled" | "requested" | "none";
  * cancelled too, unless another generation was meant. Where a place was kept for it, the next in line has it (invariant
  * 59). Repeating changes nothing (invariant 55). The first write is one that a full Redis allows.
  */
-export const cancel: Script<
-  | "stream"
-  | "state"
-  | "bodies"
-  | "dueSet"
-  | "deferred"
-  | "background"
-  | "calls"
-  | "automatic"
-  | "waiters",
-  {
-    recordPrefix: "text";
-    gatePrefix: "text";
-    events: "text";
-    wake: "text";
-    recordTtl: "text";
-    request: "text";
-  },
-  readonly Cancelled[]
-> = script(
+export const cancel: Script<{
+  recordTtl: "text";
+  request: "text";
+}, readonly Cancelled[]> = script(
   {
     keys: [
       "stream",
@@ -51,12 +35,12 @@ export const cancel: Script<
       "calls",
       "automatic",
       "waiters",
+      "recordPrefix",
+      "gatePrefix",
+      "events",
+      "wake",
     ],
     args: {
-      recordPrefix: "text",
-      gatePrefix: "text",
-      events: "text",
-      wake: "text",
       recordTtl: "text",
       request: "text",
     },

@@ -21,25 +21,27 @@ export interface Cleared {
  * The last page is remembered: the same request with the same cursor is a call sent again, and is answered as it was
  * (invariant 27). The first write is one that a full Redis allows.
  */
-export const clear: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls" | "waiters",
+export const clear: Script<{
+  recordTtl: "text";
+  request: "text";
+  cursor: "text";
+  limit: "text";
+}, Cleared> = script(
   {
-    recordPrefix: "text";
-    gatePrefix: "text";
-    events: "text";
-    recordTtl: "text";
-    request: "text";
-    cursor: "text";
-    limit: "text";
-  },
-  Cleared
-> = script(
-  {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "background", "calls", "waiters"],
+    keys: [
+      "stream",
+      "state",
+      "bodies",
+      "dueSet",
+      "deferred",
+      "background",
+      "calls",
+      "waiters",
+      "recordPrefix",
+      "gatePrefix",
+      "events",
+    ],
     args: {
-      recordPrefix: "text",
-      gatePrefix: "text",
-      events: "text",
       recordTtl: "text",
       request: "text",
       cursor: "text",

@@ -8,11 +8,7 @@ import { type Script, script } from "../script.ts";
 import { type Listed, readListed } from "./failed.ts";
 
 /** One page, the newest first, after so many that were told. Whose grave is gone is taken off the list. */
-export const dead: Script<
-  "dead" | "graves",
-  { told: "number"; limit: "number" },
-  Listed
-> = script(
+export const dead: Script<{ told: "number"; limit: "number" }, Listed> = script(
   {
     keys: ["dead", "graves"],
     args: { told: "number", limit: "number" },

@@ -15,14 +15,10 @@ import { allowWhenFull, time } from "./_common.ts";
  *   reply, must find it.
  * - It makes room, so that it works with Redis full (invariant 78).
  */
-export const discard: Script<
-  "stream" | "dead" | "graves" | "failed",
-  { recordPrefix: "text" },
-  readonly number[]
-> = script(
+export const discard: Script<Record<never, never>, readonly number[]> = script(
   {
-    keys: ["stream", "dead", "graves", "failed"],
-    args: { recordPrefix: "text" },
+    keys: ["stream", "dead", "graves", "failed", "recordPrefix"],
+    args: {},
     reply: (raw) => raw as number[],
   },
   /* lua */ `

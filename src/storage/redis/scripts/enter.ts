@@ -37,28 +37,9 @@ const MOST_OLDER = 32;
  *   (invariant 27).
  * - The first write is one that a full Redis allows (invariant 78).
  */
-export const enter: Script<
-  | "stream"
-  | "state"
-  | "bodies"
-  | "dueSet"
-  | "deferred"
-  | "background"
-  | "calls"
-  | "dead"
-  | "graves"
-  | "failed"
-  | "waiters",
-  {
-    recordPrefix: "text";
-    progressPrefix: "text";
-    gatePrefix: "text";
-    events: "text";
-    wake: "text";
-    recordTtl: "text";
-  },
-  string
-> = script(
+export const enter: Script<{
+  recordTtl: "text";
+}, string> = script(
   {
     keys: [
       "stream",
@@ -72,13 +53,13 @@ export const enter: Script<
       "graves",
       "failed",
       "waiters",
+      "recordPrefix",
+      "progressPrefix",
+      "gatePrefix",
+      "events",
+      "wake",
     ],
     args: {
-      recordPrefix: "text",
-      progressPrefix: "text",
-      gatePrefix: "text",
-      events: "text",
-      wake: "text",
       recordTtl: "text",
     },
     reply: (raw) => raw as string,

@@ -17,14 +17,10 @@ export interface Listed {
 /**
  * One page, the newest first, after so many that were told. Whose record is gone, or of another end, is taken off the list.
  */
-export const failed: Script<
-  "failed",
-  { recordPrefix: "text"; told: "number"; limit: "number" },
-  Listed
-> = script(
+export const failed: Script<{ told: "number"; limit: "number" }, Listed> = script(
   {
-    keys: ["failed"],
-    args: { recordPrefix: "text", told: "number", limit: "number" },
+    keys: ["failed", "recordPrefix"],
+    args: { told: "number", limit: "number" },
     reply: readListed,
   },
   /* lua */ `

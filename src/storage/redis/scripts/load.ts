@@ -18,14 +18,10 @@ export interface Stored {
 }
 
 /** The rest are keys. Writes nothing. With a `mark`, whoever watches hears of it: what is told before it happened before. */
-export const load: Script<
-  "state" | "bodies" | "deferred" | "graves",
-  { recordPrefix: "text"; progressPrefix: "text"; events: "text"; mark: "text" },
-  readonly Stored[]
-> = script(
+export const load: Script<{ mark: "text" }, readonly Stored[]> = script(
   {
-    keys: ["state", "bodies", "deferred", "graves"],
-    args: { recordPrefix: "text", progressPrefix: "text", events: "text", mark: "text" },
+    keys: ["state", "bodies", "deferred", "graves", "recordPrefix", "progressPrefix", "events"],
+    args: { mark: "text" },
     reply: (raw) => {
       const [rows, bodies, deferred, records, graves, reports] = raw as (string | null)[][];
       return rows.map((row, i) => ({

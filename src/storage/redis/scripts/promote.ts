@@ -13,14 +13,10 @@ import { events, time } from "./_common.ts";
  * Entries without a scheduled row are dropped and never block the others (invariant 17). ZREM, the first write, is one
  * that a full Redis allows.
  */
-export const promote: Script<
-  "stream" | "state" | "dueSet" | "background" | "calls",
-  { events: "text"; limit: "number" },
-  Promotion
-> = script(
+export const promote: Script<{ limit: "number" }, Promotion> = script(
   {
-    keys: ["stream", "state", "dueSet", "background", "calls"],
-    args: { events: "text", limit: "number" },
+    keys: ["stream", "state", "dueSet", "background", "calls", "events"],
+    args: { limit: "number" },
     reply: (raw) => {
       const [promoted, next] = raw as [number, string];
       return { promoted, next: next === "" ? undefined : Number(next) };

@@ -28,34 +28,16 @@ export interface Reclaimed {
  * - A poisonous task is dead after the maximum of deliveries; cancelled ones are settled; both hand over to a replacement.
  * - Sent again with the same token and cursor it repeats the first answer, as far as it still holds (invariant 27).
  */
-export const reclaim: Script<
-  | "stream"
-  | "state"
-  | "bodies"
-  | "dueSet"
-  | "deferred"
-  | "background"
-  | "calls"
-  | "dead"
-  | "graves"
-  | "waiters",
-  {
-    recordPrefix: "text";
-    progressPrefix: "text";
-    gatePrefix: "text";
-    events: "text";
-    wake: "text";
-    recordTtl: "text";
-    consumer: "text";
-    memory: "text";
-    token: "text";
-    lease: "text";
-    cursor: "text";
-    want: "text";
-    maxDeliveries: "number";
-  },
-  Reclaimed
-> = script(
+export const reclaim: Script<{
+  recordTtl: "text";
+  consumer: "text";
+  memory: "text";
+  token: "text";
+  lease: "text";
+  cursor: "text";
+  want: "text";
+  maxDeliveries: "number";
+}, Reclaimed> = script(
   {
     keys: [
       "stream",
@@ -68,13 +50,13 @@ export const reclaim: Script<
       "dead",
       "graves",
       "waiters",
+      "recordPrefix",
+      "progressPrefix",
+      "gatePrefix",
+      "events",
+      "wake",
     ],
     args: {
-      recordPrefix: "text",
-      progressPrefix: "text",
-      gatePrefix: "text",
-      events: "text",
-      wake: "text",
       recordTtl: "text",
       consumer: "text",
       memory: "text",

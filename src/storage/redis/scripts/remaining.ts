@@ -7,7 +7,7 @@
 import { type Script, script } from "../script.ts";
 
 /** Both numbers as of the same instant. Writes nothing. */
-export const remaining: Script<"state" | "background", Record<never, never>, number> = script(
+export const remaining: Script<Record<never, never>, number> = script(
   { keys: ["state", "background"], args: {}, reply: (raw) => raw as number },
   /* lua */ `
 local hidden = redis.pcall('SCARD', background)             -- of another type: then nobody knows (invariant 5)

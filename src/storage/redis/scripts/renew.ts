@@ -12,7 +12,7 @@ import { type Script, script } from "../script.ts";
  *
  * Only rows that bear the token and the consumer are renewed, nothing is stolen back, no delivery is counted (invariant 31).
  */
-export const renew: Script<"stream" | "state", { consumer: "text" }, string> = script(
+export const renew: Script<{ consumer: "text" }, string> = script(
   {
     keys: ["stream", "state"],
     args: { consumer: "text" },

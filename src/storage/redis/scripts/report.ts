@@ -17,14 +17,10 @@ const SHOWN = 7 * 86_400_000;
  * Only the bearer of the token reports (invariants 19, 25). The row is marked, so that whoever ends the run takes the report
  * away with it. The first write needs memory: with Redis full nothing is written, and nothing is lost by that.
  */
-export const report: Script<
-  "state" | "calls",
-  { progressPrefix: "text"; events: "text" },
-  void
-> = script(
+export const report: Script<Record<never, never>, void> = script(
   {
-    keys: ["state", "calls"],
-    args: { progressPrefix: "text", events: "text" },
+    keys: ["state", "calls", "progressPrefix", "events"],
+    args: {},
     reply: () => {},
   },
   /* lua */ `

@@ -17,14 +17,20 @@ export type Requeuing = "ok" | "gone" | readonly [row: string, body: string];
  * - A request sent again is recognised by its own generation (invariant 27).
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
  */
-export const requeue: Script<
-  "stream" | "state" | "bodies" | "calls" | "dead" | "graves" | "failed",
-  { recordPrefix: "text"; events: "text" },
-  readonly Requeuing[]
-> = script(
+export const requeue: Script<Record<never, never>, readonly Requeuing[]> = script(
   {
-    keys: ["stream", "state", "bodies", "calls", "dead", "graves", "failed"],
-    args: { recordPrefix: "text", events: "text" },
+    keys: [
+      "stream",
+      "state",
+      "bodies",
+      "calls",
+      "dead",
+      "graves",
+      "failed",
+      "recordPrefix",
+      "events",
+    ],
+    args: {},
     reply: (raw) => raw as Requeuing[],
   },
   /* lua */ `

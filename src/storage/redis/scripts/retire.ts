@@ -12,14 +12,10 @@ import { tidy } from "./_tidy.ts";
  * The rest are the fields that `calls` may have for this consumer. Only when nothing is pending with it: DELCONSUMER throws
  * pending work away (invariant 37). Then it is not advertised any more either. Answers whether the consumer is gone.
  */
-export const retire: Script<
-  "stream" | "calls" | "workers",
-  { consumer: "text"; workerPrefix: "text" },
-  boolean
-> = script(
+export const retire: Script<{ consumer: "text" }, boolean> = script(
   {
-    keys: ["stream", "calls", "workers"],
-    args: { consumer: "text", workerPrefix: "text" },
+    keys: ["stream", "calls", "workers", "workerPrefix"],
+    args: { consumer: "text" },
     reply: (raw) => raw === 1,
   },
   /* lua */ `

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { named } from "../keys.ts";
 import { type Script, script } from "../script.ts";
 import { events, hint, leave, lists, readNow, records, short, time } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
@@ -54,26 +55,14 @@ end
  * - With newer strikes than the caller has looked at nothing is written (invariant 56).
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
  */
-export const schedule: Script<
-  "stream" | "state" | "bodies" | "dueSet" | "deferred" | "background" | "calls" | "waiters",
+export const schedule: Script<{
+  recordTtl: "text";
+  strikes: "text";
+  checked: "flag";
+}, Answered> = script(
   {
-    recordPrefix: "text";
-    gatePrefix: "text";
-    events: "text";
-    wake: "text";
-    recordTtl: "text";
-    strikes: "text";
-    checked: "flag";
-  },
-  Answered
-> = script(
-  {
-    keys: ["stream", "state", "bodies", "dueSet", "deferred", "background", "calls", "waiters"],
+    keys: ["stream", "state", "bodies", "calls", "recordPrefix"],
     args: {
-      recordPrefix: "text",
-      gatePrefix: "text",
-      events: "text",
-      wake: "text",
       recordTtl: "text",
       strikes: "text",
       checked: "flag",
@@ -97,6 +86,7 @@ local watched, now = memory[1], 0
 if timed or watched then
   ${readNow}
 end
+${named("dueSet", "wake")}
 if timed then call('ZCARD', dueSet) end                      -- a key of the wrong type fails here, before the first write
 
 -- 1. Nearly always all are new, and nobody watches: what the rest needs takes longer to be defined than this to be done.
@@ -126,6 +116,7 @@ if areNew then
 end
 
 -- 2. Whatever comes.
+${named("deferred", "background", "waiters", "gatePrefix", "events")}
 ${time}
 ${lists}
 ${events}

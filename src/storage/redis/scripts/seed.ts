@@ -19,21 +19,22 @@ import { flush, places } from "./_tasks.ts";
  * - A seed sent again is recognised like an add, while its task lives and while its record does (invariant 27).
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
  */
-export const seed: Script<
-  | "stream"
-  | "state"
-  | "bodies"
-  | "dueSet"
-  | "background"
-  | "calls"
-  | "graves"
-  | "automatic",
-  { recordPrefix: "text"; events: "text"; wake: "text" },
-  readonly Seeding[]
-> = script(
+export const seed: Script<Record<never, never>, readonly Seeding[]> = script(
   {
-    keys: ["stream", "state", "bodies", "dueSet", "background", "calls", "graves", "automatic"],
-    args: { recordPrefix: "text", events: "text", wake: "text" },
+    keys: [
+      "stream",
+      "state",
+      "bodies",
+      "dueSet",
+      "background",
+      "calls",
+      "graves",
+      "automatic",
+      "recordPrefix",
+      "events",
+      "wake",
+    ],
+    args: {},
     reply: (raw) => raw as Seeding[],
   },
   /* lua */ `

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { named } from "../keys.ts";
 import { type Script, script } from "../script.ts";
 import { claim, look } from "./_claim.ts";
 import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
@@ -31,7 +32,16 @@ export type Brought = "old" | {
 };
 
 /** What is needed where not everything is as it nearly always is. */
-const everything = lists + events + records + places + tasks + gates;
+const everything = [
+  named("dueSet", "deferred", "background", "dead", "graves", "failed", "automatic", "waiters"),
+  named("progressPrefix", "gatePrefix", "events", "wake"),
+  lists,
+  events,
+  records,
+  places,
+  tasks,
+  gates,
+].join("\n");
 
 /**
  * `from` is `">"` for new entries, or an entry id for this consumer's own pending entries after it. `remove` takes
@@ -64,60 +74,22 @@ const everything = lists + events + records + places + tasks + gates;
  * - What failed keeps its body. What a run has reported goes with it (invariant 25).
  * - The first write is one that a full Redis allows (invariant 78).
  */
-export const step: Script<
-  | "stream"
-  | "state"
-  | "bodies"
-  | "dueSet"
-  | "deferred"
-  | "background"
-  | "calls"
-  | "dead"
-  | "graves"
-  | "failed"
-  | "automatic"
-  | "waiters",
+export const step: Script<{
+  recordTtl: "text";
+  consumer: "text";
+  lane: "text";
+  number: "text";
+  epoch: "text";
+  token: "text";
+  from: "text";
+  want: "number";
+  maxDeliveries: "number";
+  remove: "text";
+  trim: "text";
+}, Brought> = script(
   {
-    recordPrefix: "text";
-    progressPrefix: "text";
-    gatePrefix: "text";
-    events: "text";
-    wake: "text";
-    recordTtl: "text";
-    consumer: "text";
-    lane: "text";
-    number: "text";
-    epoch: "text";
-    token: "text";
-    from: "text";
-    want: "number";
-    maxDeliveries: "number";
-    remove: "text";
-    trim: "text";
-  },
-  Brought
-> = script(
-  {
-    keys: [
-      "stream",
-      "state",
-      "bodies",
-      "dueSet",
-      "deferred",
-      "background",
-      "calls",
-      "dead",
-      "graves",
-      "failed",
-      "automatic",
-      "waiters",
-    ],
+    keys: ["stream", "state", "bodies", "calls", "recordPrefix"],
     args: {
-      recordPrefix: "text",
-      progressPrefix: "text",
-      gatePrefix: "text",
-      events: "text",
-      wake: "text",
       recordTtl: "text",
       consumer: "text",
       lane: "text",

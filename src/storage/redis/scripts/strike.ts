@@ -16,11 +16,7 @@ const RECENT = 32;
  *
  * The first write is one that a full Redis allows: a strike may be what helps against that.
  */
-export const strike: Script<
-  "stream" | "calls" | "strikes",
-  { rule: "text"; struck: "flag"; request: "text" },
-  boolean
-> = script(
+export const strike: Script<{ rule: "text"; struck: "flag"; request: "text" }, boolean> = script(
   {
     keys: ["stream", "calls", "strikes"],
     args: { rule: "text", struck: "flag", request: "text" },

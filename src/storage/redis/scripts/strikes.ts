@@ -14,7 +14,7 @@ export interface Struck {
 }
 
 /** Writes nothing. */
-export const strikes: Script<"calls" | "strikes", Record<never, never>, Struck> = script(
+export const strikes: Script<Record<never, never>, Struck> = script(
   {
     keys: ["calls", "strikes"],
     args: {},

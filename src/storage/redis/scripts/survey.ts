@@ -28,11 +28,7 @@ const MOST = 10_000;
  * Writes nothing. What runs is found by what is pending: at most 10,000 entries are looked at. The rest of what is
  * not scheduled is queued. Bodies are not told: together they could be more than a reply should be.
  */
-export const survey: Script<
-  "stream" | "state" | "dueSet" | "deferred" | "dead" | "waiters",
-  { limit: "number" },
-  Surveyed
-> = script(
+export const survey: Script<{ limit: "number" }, Surveyed> = script(
   {
     keys: ["stream", "state", "dueSet", "deferred", "dead", "waiters"],
     args: { limit: "number" },

@@ -32,35 +32,12 @@ const MOST_CONSUMERS = 100;
  * - How far it is is kept for all who sweep. A pass that repairs something goes on at once, else the next page has time.
  * - The first write is one that a full Redis allows.
  */
-export const sweep: Script<
-  | "stream"
-  | "state"
-  | "bodies"
-  | "dueSet"
-  | "deferred"
-  | "background"
-  | "calls"
-  | "dead"
-  | "graves"
-  | "failed"
-  | "automatic"
-  | "strikes"
-  | "workers"
-  | "waiters",
-  {
-    recordPrefix: "text";
-    progressPrefix: "text";
-    workerPrefix: "text";
-    gatePrefix: "text";
-    events: "text";
-    wake: "text";
-    recordTtl: "text";
-    limit: "number";
-    pause: "number";
-    silence: "number";
-  },
-  Swept
-> = script(
+export const sweep: Script<{
+  recordTtl: "text";
+  limit: "number";
+  pause: "number";
+  silence: "number";
+}, Swept> = script(
   {
     keys: [
       "stream",
@@ -77,14 +54,14 @@ export const sweep: Script<
       "strikes",
       "workers",
       "waiters",
+      "recordPrefix",
+      "progressPrefix",
+      "gatePrefix",
+      "workerPrefix",
+      "events",
+      "wake",
     ],
     args: {
-      recordPrefix: "text",
-      progressPrefix: "text",
-      workerPrefix: "text",
-      gatePrefix: "text",
-      events: "text",
-      wake: "text",
       recordTtl: "text",
       limit: "number",
       pause: "number",

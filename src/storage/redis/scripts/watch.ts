@@ -8,7 +8,7 @@ import { type Script, script } from "../script.ts";
 import { allowWhenFull, time } from "./_common.ts";
 
 /** Events are published for so many milliseconds more. Never shortens what another watcher asked for. */
-export const watch: Script<"stream" | "calls", { span: "number" }, void> = script(
+export const watch: Script<{ span: "number" }, void> = script(
   {
     keys: ["stream", "calls"],
     args: { span: "number" },

@@ -7,14 +7,10 @@
 import { type Script, script } from "../script.ts";
 
 /** Takes down what it said of itself. */
-export const withdraw: Script<
-  "workers",
-  { workerPrefix: "text"; consumer: "text" },
-  void
-> = script(
+export const withdraw: Script<{ consumer: "text" }, void> = script(
   {
-    keys: ["workers"],
-    args: { workerPrefix: "text", consumer: "text" },
+    keys: ["workers", "workerPrefix"],
+    args: { consumer: "text" },
     reply: () => {},
   },
   /* lua */ `

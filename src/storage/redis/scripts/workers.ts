@@ -8,10 +8,10 @@ import type { Presence } from "../../contract.ts";
 import { type Script, script } from "../script.ts";
 
 /** Those who are advertised. Writes nothing: who died without a word is forgotten by the sweep. */
-export const workers: Script<"workers", { workerPrefix: "text" }, readonly Presence[]> = script(
+export const workers: Script<Record<never, never>, readonly Presence[]> = script(
   {
-    keys: ["workers"],
-    args: { workerPrefix: "text" },
+    keys: ["workers", "workerPrefix"],
+    args: {},
     reply: (raw) => {
       const flat = raw as string[];
       const presences: Presence[] = [];
