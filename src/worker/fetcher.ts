@@ -224,10 +224,12 @@ export class Fetcher {
   poke(): void {
     if (this.#planned) return;
     this.#planned = true;
-    setImmediate(() => {
+    const pump = () => {
       this.#planned = false;
       this.#pump();
-    });
+    };
+    if (this.#options.running.size > 0) setImmediate(pump);
+    else queueMicrotask(pump); // nothing is left that could finish, too
   }
 
   /** Claims nothing more; what was set aside already is given back. */

@@ -201,7 +201,9 @@ export class Work implements Pick<Storage, Verbs> {
     const { client, keys } = this.#site;
     const opening = step.call(keys, { ...args, number: "0", epoch: "", want: 0 });
     const opened = await client.run(opening, patience);
-    if (opened === "old") throw new ProtocolError("Cannot open a lane: it was refused");
+    if (opened === "old" || opened.epoch === undefined) {
+      throw new ProtocolError("Cannot open a lane: it was refused");
+    }
     return opened.epoch;
   }
 

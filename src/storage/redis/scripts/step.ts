@@ -24,7 +24,8 @@ export type Brought = "old" | {
   readonly cursor: string;
   /** When the stream was trimmed: for how long its oldest pending entry has been holding up the rest. */
   readonly age?: number;
-  readonly epoch: string;
+  /** Where a lane was opened: what names it now. */
+  readonly epoch?: string;
   /** The version of the strikes. */
   readonly strikes: string;
   /** Flat: key, reason and body of each task that was parked. */
@@ -125,7 +126,7 @@ if epoch == '' then
     end
     call('HSET', calls, lane, '0|' .. lastEpoch .. '|0||')
   end
-  return { '', {}, 0, '', '', lastEpoch, strikes }
+  return { '|0|||' .. strikes, {}, {}, lastEpoch }
 end
 if epoch ~= lastEpoch or tonumber(number) < last then return { 'old' } end
 
@@ -153,7 +154,7 @@ if tonumber(number) == last then                            -- the reply was los
       end
     end
   until #list < 1000
-  return { lastVerdicts, again, tonumber(lastSeen), lastCursor, '', lastEpoch, strikes }
+  return { lastVerdicts .. '|' .. lastSeen .. '|' .. lastCursor .. '||' .. strikes, again }
 end
 
 -- What is nearly always so needs nothing that is made for the rest; and nearly always nobody watches.
@@ -300,7 +301,7 @@ if want > 0 then
   end
   if reply then entries = reply[1][2] end
 end
-local seen, cursor, claims, fallen = #entries, '', {}, {}
+local seen, cursor, claims, fallen = #entries, '', {}, nil
 if seen > 0 then
   ${look}
   for i = seen, 1, -1 do
@@ -343,30 +344,25 @@ local age = ''
 if trim == 'now' or trim == 'idle' and seen == 0 then
   ${tidy}
 end
-return { verdicts, claims, seen, cursor, age, epoch, strikes, fallen }
+return { verdicts .. '|' .. seen .. '|' .. cursor .. '|' .. age .. '|' .. strikes, claims, fallen }
 `,
 );
 
+/** The first part: what is told of the step itself, with bars between. */
+const HEAD = /^([of]*)\|(\d+)\|([^|]*)\|(\d*)\|(.*)$/s;
+
 function read(raw: unknown): Brought {
-  const [verdicts, claims, seen, cursor, age, epoch, strikes, parked] = raw as [
-    string,
-    string[],
-    number,
-    string,
-    number | "",
-    string,
-    string,
-    string[] | undefined,
-  ];
-  if (verdicts === "old") return "old";
+  const [head, claims, parked = [], epoch] = raw as [string, string[], string[]?, string?];
+  if (head === "old") return "old";
+  const [, verdicts, seen, cursor, age, strikes] = HEAD.exec(head)!;
   return {
     verdicts,
     claims,
-    seen,
+    seen: Number(seen),
     cursor,
-    age: age === "" ? undefined : age,
+    age: age === "" ? undefined : Number(age),
     epoch,
     strikes,
-    parked: parked ?? [],
+    parked,
   };
 }
