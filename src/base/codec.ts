@@ -69,8 +69,9 @@ export const defaultCodec: Codec = {
 
 /** JSON as written; a `__proto__` key planted by a stranger must not wait in an object for somebody's `Object.assign`. */
 export function parseJson(text: string): unknown {
-  // Any letter of the key may be hidden in an escape.
-  return /__proto__|\\u00[567]/i.test(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text);
+  // Any letter of the key may be hidden in an escape, such as \u005f.
+  const isSuspicious = text.includes("__proto__") || text.includes("\\u00");
+  return isSuspicious ? JSON.parse(text, refusePrototype) : JSON.parse(text);
 }
 
 interface Place {

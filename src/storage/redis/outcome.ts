@@ -58,11 +58,16 @@ export interface Grouped {
  * a later group: of two commits under one token the first counts, as everywhere.
  */
 export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Grouped {
+  if (commits.length === 1) { // an idle worker's: it is waited for
+    const [{ key, token, settlement, leaves }] = commits;
+    const outcome = encodeLeaves(leaves) + encodeSettlement(settlement);
+    return { rest: [token, ttlOf(settlement, recordTtl), 1, key, outcome], order: [0] };
+  }
   const groups = new Map<string, number[]>();
   const keys = new Set<string>();
   for (let i = 0; i < commits.length; i++) {
     const { key, token, settlement } = commits[i];
-    const ttl = whole("ttl" in settlement ? settlement.ttl ?? recordTtl : recordTtl);
+    const ttl = ttlOf(settlement, recordTtl);
     const name = keys.has(key) ? `${token}${ttl} ${i}` : `${token}${ttl}`;
     const group = groups.get(name);
     if (group) group.push(i);
@@ -81,6 +86,10 @@ export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Gro
     }
   }
   return { rest, order };
+}
+
+function ttlOf(settlement: Settlement, recordTtl: Millis): Millis {
+  return whole("ttl" in settlement ? settlement.ttl ?? recordTtl : recordTtl);
 }
 
 /** Groups leases by token: token, size, keys. */

@@ -65,20 +65,22 @@ export class Work implements Pick<Storage, Verbs> {
     const { rest, order } = groupCommits(commits, recordTtl);
     const tidying = lane.plan(commits.length);
     const args = {
-      ...shared,
+      recordTtl: shared.recordTtl,
       consumer,
       lane: field,
       number: `${call + 1}`, // a lane is opened with 0
+      epoch: "",
       token,
       from,
       want,
       maxDeliveries,
-      ...tidying,
+      remove: tidying.remove,
+      trim: tidying.trim,
     };
     const patience = { what: "take tasks", signal, unknown: "the step may have been taken" };
     for (let opened = false;; opened = true) {
-      lane.epoch ||= await this.#open(args, patience);
-      const prepared = step.call(keys, { ...args, epoch: lane.epoch }, rest);
+      args.epoch = lane.epoch ||= await this.#open(args, patience);
+      const prepared = step.call(keys, args, rest);
       const brought = await client.run(prepared, patience);
       if (brought !== "old") {
         lane.learn(brought, tidying, commits.length);
@@ -195,7 +197,7 @@ export class Work implements Pick<Storage, Verbs> {
 
   /** Creates a lane, or joins it; tells its epoch. */
   async #open(
-    args: Omit<Parameters<typeof step.call>[1], "epoch">,
+    args: Parameters<typeof step.call>[1],
     patience: { readonly what: string; readonly signal?: AbortSignal },
   ): Promise<string> {
     const { client, keys } = this.#site;
