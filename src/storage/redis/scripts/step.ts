@@ -182,8 +182,8 @@ if #ARGV >= FIRST then
     rows = call('HMGET', state, unpack(names))
     for i = 1, size do
       local row, key = rows[i], names[i]
-      local bar = row and byte(row, 1) == 82 and byte(row, 2) == 48 and find(row, tokens[i], 25, true) == 25
-        and find(row, '|', 47, true)
+      local bar = row and byte(row, 1) == 82 and byte(row, 2) == 48 and #tokens[i] == 22
+        and find(row, tokens[i], 25, true) == 25 and find(row, '|', 47, true)
       if not bar or byte(outcomes[i], 1) ~= 67 or ttls[i] == '0' or seen[key] then
         plain = false
         break
