@@ -159,6 +159,11 @@ class Game implements AsyncDisposable {
       }
     }
     match("count()", 0, await storage.count());
+    // What is left of them in the queue goes when a worker finds nothing to do.
+    for (let look = 0; look < 2; look++) {
+      const { claims } = await storage.step(this.#request(this.#consumer(0), 0, { want: 10 }));
+      match("claims at the end", 0, claims.length);
+    }
     for (const name of this.#names) match(`retire(${name})`, true, await storage.retire(name));
     for (const storage of this.#ground.storages) await storage[Symbol.asyncDispose]();
     try {
@@ -403,17 +408,20 @@ class Game implements AsyncDisposable {
   async #step(command: Extract<Command, { do: "step" }>): Promise<string> {
     const consumer = this.#consumer(command.place);
     const { aside } = consumer;
-    const from = command.from === "own"
+    // What was settled may stay in the queue until a step finds nothing. Where all is shown again, it would be shown, too,
+    // and take the room of others: so such a step only settles.
+    const settlesOnly = this.#model.shownAgain && command.commits.length > 0;
+    const from = settlesOnly || command.from === "new"
+      ? NEW
+      : command.from === "own"
       ? OWN
-      : command.from === "aside"
-      ? aside?.cursor ?? NEW
-      : NEW;
-    if (command.from === "aside") consumer.aside = undefined;
+      : aside?.cursor ?? NEW;
+    if (command.from === "aside" && !settlesOnly) consumer.aside = undefined;
     const { lane, maxDeliveries } = command;
     const step = this.#request(consumer, lane, {
       commits: command.commits.map((settling) => this.#commit(settling)),
       // Reading what it holds, it has room for all of it.
-      want: from === NEW ? command.want : KEYS.length,
+      want: settlesOnly ? 0 : from === NEW ? command.want : KEYS.length,
       from,
       maxDeliveries,
     });

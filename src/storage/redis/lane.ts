@@ -38,7 +38,7 @@ export class Lane {
   /** What to do about the stream in the next step. */
   plan(commits: number): Tidying {
     if (this.#age > STUCK) return { remove: "now", trim: this.#trim() };
-    if (this.#left === 0 && commits <= FEW) return { remove: "idle", trim: "" };
+    if (commits <= FEW) return { remove: "idle", trim: this.#trim() };
     this.#left += commits;
     return { remove: "", trim: this.#trim() };
   }
