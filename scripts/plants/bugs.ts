@@ -61,7 +61,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "settle without ack",
     memory: places("task.run.consumer.held.delete(task);", ""),
-    redis: step("acknowledge(settled, remove)", ""),
+    redis: step("call('XACK', stream, 'workers', unpack(settled))", ""),
   },
   {
     name: "request id ignored: live row",
@@ -102,7 +102,7 @@ export const bugs: readonly Bug[] = [
       "if (last && step.call <= last.call) return repeat(step, last, rules.version);",
       "",
     ),
-    redis: step("if number == last then", "if false then"),
+    redis: step("if tonumber(number) == last then", "if false then"),
   },
   {
     name: "last reclaim ignored when it is sent again",

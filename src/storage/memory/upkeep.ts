@@ -142,7 +142,7 @@ export class Upkeep {
   /** Nothing can get lost here; what remains to be done is to forget the consumers of the dead. */
   sweep(sweep: Sweep): Swept {
     const { clock, consumers, presences } = this.#site;
-    const now = clock.now();
+    const now = this.now();
     const isAdvertised = (name: string) => presences.has(name, now);
     return consumers.sweep(sweep, clock.monotonic(), isAdvertised);
   }
