@@ -7,7 +7,10 @@
 
 import { type Bug, patch } from "./plant.ts";
 
-const memory = patch("src/storage/memory/memory.ts");
+const requests = patch("src/storage/memory/requests.ts");
+const work = patch("src/storage/memory/work.ts");
+const upkeep = patch("src/storage/memory/upkeep.ts");
+const site = patch("src/storage/memory/site.ts");
 const ending = patch("src/storage/memory/ending.ts");
 const places = patch("src/storage/memory/places.ts");
 const records = patch("src/storage/memory/records.ts");
@@ -32,7 +35,7 @@ const sweep = patch("src/storage/redis/scripts/sweep.ts");
 export const bugs: readonly Bug[] = [
   {
     name: "no token check in settle",
-    memory: memory(
+    memory: work(
       "if (task?.run?.token !== token) return false;",
       "if (!task?.run) return false;",
     ),
@@ -40,7 +43,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "no owner check in claim: a live claim is taken over",
-    memory: memory(
+    memory: work(
       "if (!task?.run || task.run.renewedAt > expired) break;",
       "if (!task?.run) break;",
     ),
@@ -52,17 +55,17 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "replace not deferred while running",
-    memory: memory("if (task?.run) {\n      // Deferred", "if (false) {\n      // Deferred"),
+    memory: requests("if (task?.run) {\n      // Deferred", "if (false) {\n      // Deferred"),
     redis: schedule("elseif row and (byte(row, 1) == 82 or", "elseif row and (false or"),
   },
   {
     name: "settle without ack",
     memory: places("task.run.consumer.held.delete(task);", ""),
-    redis: step("acknowledge(settled, remove)", ""),
+    redis: step("call('XACK', stream, 'workers', unpack(settled))", ""),
   },
   {
     name: "request id ignored: live row",
-    memory: memory(
+    memory: requests(
       'if (task?.generation === generation) return { kind: "scheduled" };',
       "",
     ),
@@ -73,7 +76,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "request id ignored: deferred replacement",
-    memory: memory(
+    memory: requests(
       'if (task?.deferred?.generation === generation) return { kind: "deferred" };',
       "",
     ),
@@ -81,12 +84,12 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "request id ignored: record",
-    memory: memory("this.#records.has(key, generation, now) ?", "false ?"),
+    memory: requests("records.has(key, generation, now) ?", "false ?"),
     redis: schedule("recorded[i] = texts[n] and", "recorded[i] = false and"),
   },
   {
     name: "request id ignored: an earlier call of the same request",
-    memory: memory("return i < later ?", "return false ?"),
+    memory: requests("return i < later ?", "return false ?"),
     redis: schedule("local before = i < (applied[key] or 0)", "local before = false"),
   },
   {
@@ -95,20 +98,20 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "last call of a lane ignored when it is sent again",
-    memory: memory(
-      "if (last && step.call <= last.call) return repeat(step, last, this.rules.version);",
+    memory: work(
+      "if (last && step.call <= last.call) return repeat(step, last, rules.version);",
       "",
     ),
-    redis: step("if number == last then", "if false then"),
+    redis: step("if tonumber(number) == last then", "if false then"),
   },
   {
     name: "last reclaim ignored when it is sent again",
-    memory: memory("last?.token === reclaim.token && last.from === reclaim.cursor", "false"),
+    memory: work("last?.token === reclaim.token && last.from === reclaim.cursor", "false"),
     redis: reclaim("if remembered[1] and sub(", "if false and sub("),
   },
   {
     name: "cancel flag ignored at claim",
-    memory: memory("if (task.cancelled) { // never", "if (false) { // never"),
+    memory: work("if (task.cancelled) { // never", "if (false) { // never"),
     redis: claim("local cancelled = flags % 2 == 1", "local cancelled = false"),
   },
   {
@@ -121,17 +124,20 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "cancel flag ignored at renewal",
-    memory: memory('return task.cancelled ? "cancel" : "kept";', 'return "kept";'),
+    memory: work('return task.cancelled ? "cancel" : "kept";', 'return "kept";'),
     redis: renew("letters[i] = sub(rows[i], 2, 2) % 2 == 1 and 'c' or 'o'", "letters[i] = 'o'"),
   },
   {
     name: "cancel keeps the replacement",
-    memory: memory('if (generation === undefined) this.#drop(task, "cancelled", now, ttl);', ""),
+    memory: requests(
+      'if (generation === undefined) this.#site.drop(task, "cancelled", now, ttl);',
+      "",
+    ),
     redis: cancel("if waiting and (wanted == '' or", "if waiting and (false or"),
   },
   {
     name: "cancel of one generation ignores the generation",
-    memory: memory(
+    memory: requests(
       "if (generation !== undefined && generation !== task.generation) {",
       "if (false) {",
     ),
@@ -142,7 +148,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "promote drops a field: the attempt",
-    memory: memory(
+    memory: work(
       "this.#tasks.enqueue(task, now); // the very same",
       "task.attempt = 1; this.#tasks.enqueue(task, now); //",
     ),
@@ -150,7 +156,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "renewal steals",
-    memory: memory(
+    memory: work(
       'if (task?.run?.token !== token || task.run.consumer.name !== consumer) return "lost";',
       'if (task?.run?.token !== token) return "lost";',
     ),
@@ -161,7 +167,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "renewal by an old token",
-    memory: memory(
+    memory: work(
       'if (task?.run?.token !== token || task.run.consumer.name !== consumer) return "lost";',
       'if (task?.run?.consumer.name !== consumer) return "lost";',
     ),
@@ -172,17 +178,17 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "deliveries not counted",
-    memory: memory("task.deliveries++; // before", "// before"),
+    memory: work("task.deliveries++; // before", "// before"),
     redis: claim("deliveries = (deliveries or 0) + 1", "deliveries = deliveries + 0"),
   },
   {
     name: "no maximum of deliveries",
-    memory: memory("if (task.deliveries >= maxDeliveries) {", "if (false) {"),
+    memory: work("if (task.deliveries >= maxDeliveries) {", "if (false) {"),
     redis: claim("or deliveries > maxDeliveries then", "then"),
   },
   {
     name: "release charges a delivery",
-    memory: memory("task.deliveries--; // takes", "// takes"),
+    memory: work("task.deliveries--; // takes", "// takes"),
     redis: step(
       "if kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1)",
       "if kind == 'L' then wait(key, generation, attempt, deliveries",
@@ -190,22 +196,22 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "retry keeps the attempt",
-    memory: memory("task.attempt++;", ""),
+    memory: work("task.attempt++;", ""),
     redis: step("generation, attempt + 1, 0,", "generation, attempt, 0,"),
   },
   {
     name: "a consumer's own claim is taken over anew",
-    memory: memory("if (task.run.consumer === consumer) this.#renew(task.run);", "if (false) {}"),
+    memory: work("if (task.run.consumer === consumer) this.#renew(task.run);", "if (false) {}"),
     redis: claim("elseif status == 82 and sub(row, -#me) == me then", "elseif false then"),
   },
   {
     name: "replaced entry left behind",
-    memory: memory("this.#tasks.leave(task); // what waited", "// what waited"),
+    memory: requests("this.#tasks.leave(task); // what waited", "// what waited"),
     redis: common("      call('XDEL', stream, entry)\n", ""),
   },
   {
     name: "replaced body kept",
-    memory: memory(
+    memory: requests(
       "this.#tasks.admit(key, generation, due, body, now);\n    return",
       "this.#tasks.admit(key, generation, due, task?.body ?? body, now);\n    return",
     ),
@@ -213,15 +219,15 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "replacement forgotten when the run ends",
-    memory: memory(
-      "if (deferred) this.#tasks.admit(key, deferred",
-      "if (false) this.#tasks.admit(key, deferred!",
+    memory: site(
+      "if (deferred) this.tasks.admit(key, deferred",
+      "if (false) this.tasks.admit(key, deferred!",
     ),
     redis: step("local next = flags % 4 >= 2 and replacement(key)", "local next = false"),
   },
   {
     name: "a key twice in one settle counts twice",
-    memory: memory(
+    memory: work(
       "const committed = step.commits.map((commit) => this.#settle(commit, now, ttl));",
       "const held = step.commits.map(({ key, token }) => this.#tasks.get(key)?.run?.token === token);" +
         "const committed = step.commits.map((commit, i) => this.#settle(commit, now, ttl) || held[i]);",
@@ -234,7 +240,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "successor not conditional on the claim",
-    memory: memory(
+    memory: work(
       "if (task?.run?.token !== token) return false;",
       'if (task?.run?.token !== token && settlement.kind !== "succeeded") return false;' +
         "if (!task?.run) return false;",
@@ -246,7 +252,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "successor scheduled although a cancel is wanted",
-    memory: memory(
+    memory: work(
       "const successor = cancelled ? undefined : successorOf(settlement);",
       "const successor = successorOf(settlement);",
     ),
@@ -254,9 +260,9 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "successor puts a replacement out of the way",
-    memory: memory(
-      "if (deferred) this.#tasks.admit(key, deferred",
-      "if (deferred && !successor) this.#tasks.admit(key, deferred",
+    memory: site(
+      "if (deferred) this.tasks.admit(key, deferred",
+      "if (deferred && !successor) this.tasks.admit(key, deferred",
     ),
     redis: step(
       "if next then handOver(key, next)",
@@ -265,7 +271,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "successor not in the background",
-    memory: memory(
+    memory: site(
       "successor.due, successor.body, now, true);",
       "successor.due, successor.body, now);",
     ),
@@ -281,17 +287,17 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "since when a task is held is forgotten",
-    memory: memory("task.heldSince ?? now", "now + ++this.#claims"),
+    memory: work("task.heldSince ?? now", "now + ++this.#claims"),
     redis: step("if (since or '') == '' then since", "if true then since"),
   },
   {
     name: "strikes loaded late: scheduled in the light of old ones",
-    memory: memory("strikes !== this.rules.version) {", "false) {"),
+    memory: requests("strikes !== rules.version) {", "false) {"),
     redis: schedule("if checked and ", "if false and "),
   },
   {
     name: "version of the strikes not told with what is claimed",
-    memory: memory("return reply(lane, this.rules.version);", 'return reply(lane, "");'),
+    memory: work("reply(lane, rules.version),", 'reply(lane, ""),'),
     redis: step("memory[3] or ''", "''"),
   },
   {
@@ -301,33 +307,33 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "seed over a chain that was stopped",
-    memory: memory('if (this.#chains.isStopped(key)) return "stopped";', ""),
+    memory: upkeep('if (chains.isStopped(key)) return "stopped";', ""),
     redis: seed("elseif known == 'off' then", "elseif false then"),
   },
   {
     name: "seed over what is parked",
-    memory: memory('if (this.#records.grave(key)) return "parked";', ""),
+    memory: upkeep('if (records.grave(key)) return "parked";', ""),
     redis: seed("elseif call('HEXISTS', graves, key) == 1 then", "elseif false then"),
   },
   {
     name: "cancel does not stop the chain",
-    memory: memory(
-      "if (whole) this.#chains.stop(key);",
+    memory: requests(
+      "if (whole) chains.stop(key);",
       "",
     ),
     redis: cancel("call('HSET', automatic, key, 'off')", "redis.call('TIME')"),
   },
   {
     name: "what ends on purpose is seeded again",
-    memory: memory(
-      "if (ending.stops) this.#chains.stop(key);",
+    memory: site(
+      "if (ending.stops) this.chains.stop(key);",
       "",
     ),
     redis: step("then call('HSET', automatic, key, 'off') end", "then redis.call('TIME') end"),
   },
   {
     name: "requeue runs what runs again already",
-    memory: memory(
+    memory: upkeep(
       'if (task) return { kind: "exists", live: view(task) };\n      const body',
       "const body",
     ),
@@ -335,7 +341,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "requeued and still parked",
-    memory: memory("this.#records.unearth(key, generation);", ""),
+    memory: upkeep("records.unearth(key, generation);", ""),
     redis: requeue("call('HDEL', graves, key)", "redis.call('TIME')"),
   },
   {
@@ -353,12 +359,12 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "clear keeps replacements",
-    memory: memory('this.#drop(task, "cleared", now, ttl);', ""),
+    memory: upkeep('this.#site.drop(task, "cleared", now, ttl);', ""),
     redis: clear("local text = call('HGET', deferred, key)", "local text = false"),
   },
   {
     name: "clear counts anew when it is sent again",
-    memory: memory(
+    memory: upkeep(
       'if (this.#cleared.request === request) return { cleared: this.#cleared.count, cursor: "" };',
       "",
     ),
@@ -366,7 +372,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "progress of a stale claim is shown",
-    memory: memory(
+    memory: work(
       "if (task?.run?.token !== token) continue;",
       "if (!task?.run) continue;",
     ),

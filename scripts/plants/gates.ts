@@ -6,7 +6,9 @@
 
 import { type Bug, patch } from "./plant.ts";
 
-const memory = patch("src/storage/memory/memory.ts");
+const requests = patch("src/storage/memory/requests.ts");
+const work = patch("src/storage/memory/work.ts");
+const site = patch("src/storage/memory/site.ts");
 const lines = patch("src/storage/memory/places.ts");
 const gates = patch("src/storage/memory/gates.ts");
 const enter = patch("src/storage/redis/scripts/enter.ts");
@@ -20,7 +22,7 @@ const schedule = patch("src/storage/redis/scripts/schedule.ts");
 export const gateBugs: readonly Bug[] = [
   {
     name: "gates: no token check",
-    memory: memory(
+    memory: work(
       'if (task?.run?.token !== entry.token) return "fenced";',
       'if (!task?.run) return "fenced";',
     ),
@@ -28,7 +30,7 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "gates: what was to be cancelled or replaced enters",
-    memory: memory("if (task.cancelled || task.deferred) {", "if (false) {"),
+    memory: work("if (task.cancelled || task.deferred) {", "if (false) {"),
     redis: enter("if flags % 4 > 0 then said = 'drop' end", ""),
   },
   {
@@ -64,31 +66,31 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "gates: who dies of its deliveries frees nothing",
-    memory: memory(
-      'return this.#finish(task, { state: "dead"',
-      'task.held = undefined;\n      return this.#finish(task, { state: "dead"',
+    memory: work(
+      'return this.#site.finish(task, { state: "dead"',
+      'task.held = undefined;\n      return this.#site.finish(task, { state: "dead"',
     ),
     redis: claim("died = true", "died = false"),
   },
   {
     name: "gates: who is cancelled with its place kept frees nothing",
-    memory: memory(
-      "this.#tasks.remove(task.key);\n    this.#tasks.giveBack(task, now);",
-      "this.#tasks.remove(task.key);",
+    memory: site(
+      "this.tasks.remove(task.key);\n    this.tasks.giveBack(task, now);",
+      "this.tasks.remove(task.key);",
     ),
     redis: cancel("${succeedAlone}", ""),
   },
   {
     name: "gates: who is replaced with its place kept frees nothing",
-    memory: memory(
-      'this.#tasks.giveBack(task, now);\n      this.#end(task, cancelledAt(task.attempt, "replaced"',
-      'this.#end(task, cancelledAt(task.attempt, "replaced"',
+    memory: requests(
+      'this.#tasks.giveBack(task, now);\n      this.#site.end(task, cancelledAt(task.attempt, "replaced"',
+      'this.#site.end(task, cancelledAt(task.attempt, "replaced"',
     ),
     redis: schedule("${succeedAlone}", ""),
   },
   {
     name: "gates: who is put off keeps its other places",
-    memory: memory(
+    memory: work(
       "    task.heldSince = undefined; // who had it enter knows it\n    this.#tasks.giveBack(task, now);",
       "    task.heldSince = undefined;",
     ),
@@ -132,12 +134,12 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "gates: who is put off is charged a delivery",
-    memory: memory("task.deliveries--;\n    task.heldSince", "task.heldSince"),
+    memory: work("task.deliveries--;\n    task.heldSince", "task.heldSince"),
     redis: enter("deliveries = math.max(0, deliveries - 1) ", "deliveries = deliveries + 0 "),
   },
   {
     name: "gates: since when nobody knew it is remembered",
-    memory: memory("task.heldSince = undefined; // who", "// who"),
+    memory: work("task.heldSince = undefined; // who", "// who"),
   },
   {
     name: "gates: what was reported of a run that is put off is left",
@@ -193,7 +195,7 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "debounce: those before the last are not dropped",
-    memory: memory('this.#cancel(older, "dropped", now, ttl); // what', "// what"),
+    memory: work('this.#site.cancel(older, "dropped", now, ttl); // what', "// what"),
     redis: enter(
       "call('HDEL', state, key)\n  call('HDEL', bodies, key)\n  leave(key, row)",
       "do return '' end",
@@ -211,7 +213,7 @@ export const gateBugs: readonly Bug[] = [
   },
   {
     name: "debounce: who has passed is superseded when it comes again",
-    memory: memory("if (passed || older.run) return true", "if (older.run) return true"),
+    memory: work("if (passed || older.run) return true", "if (older.run) return true"),
     redis: enter("if passed or byte(row, 1) == 82 then", "if byte(row, 1) == 82 then"),
   },
   {

@@ -1,5 +1,5 @@
 /**
- * What a settlement makes of a run: decided here, done in `memory.ts`.
+ * What a settlement makes of a run: decided here, done in `work.ts` and `site.ts`.
  *
  * @module
  */

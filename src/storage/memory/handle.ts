@@ -82,20 +82,20 @@ export class MemoryStorage implements Storage {
   schedule(calls: readonly Call[], options?: Scheduling): Promise<readonly Verdict[]> {
     return this.#do(
       options,
-      (memory) => memory.schedule(calls, this.#recordTtl, options?.strikes),
+      ({ requests }) => requests.schedule(calls, this.#recordTtl, options?.strikes),
     );
   }
 
   seed(seeds: readonly Seed[], options?: Waiting): Promise<readonly Seeding[]> {
-    return this.#do(options, (memory) => memory.seed(seeds));
+    return this.#do(options, ({ upkeep }) => upkeep.seed(seeds));
   }
 
   requeue(requests: readonly Requeue[], options?: Waiting): Promise<readonly Requeued[]> {
-    return this.#do(options, (memory) => memory.requeue(requests));
+    return this.#do(options, ({ upkeep }) => upkeep.requeue(requests));
   }
 
   discard(discards: readonly Discard[], options?: Waiting): Promise<readonly boolean[]> {
-    return this.#do(options, (memory) => memory.discard(discards));
+    return this.#do(options, ({ upkeep }) => upkeep.discard(discards));
   }
 
   clear(
@@ -103,41 +103,41 @@ export class MemoryStorage implements Storage {
     _cursor: string, // one call does it all
     options?: Waiting,
   ): Promise<{ readonly cleared: number; readonly cursor: string }> {
-    return this.#do(options, (memory) => memory.clear(request, this.#recordTtl));
+    return this.#do(options, ({ upkeep }) => upkeep.clear(request, this.#recordTtl));
   }
 
   cancel(
     targets: readonly Target[],
     options?: Waiting,
   ): Promise<readonly ("cancelled" | "requested" | "none")[]> {
-    return this.#do(options, (memory) => memory.cancel(targets, this.#recordTtl));
+    return this.#do(options, ({ requests }) => requests.cancel(targets, this.#recordTtl));
   }
 
   load(
     keys: readonly string[],
     options?: Waiting & { readonly mark?: string },
   ): Promise<readonly Found[]> {
-    return this.#do(options, (memory) => memory.load(keys, options?.mark));
+    return this.#do(options, ({ requests }) => requests.load(keys, options?.mark));
   }
 
   enter(entries: readonly Entry[], options?: Waiting): Promise<readonly Passage[]> {
-    return this.#do(options, (memory) => memory.enter(entries, this.#recordTtl));
+    return this.#do(options, ({ work }) => work.enter(entries, this.#recordTtl));
   }
 
   now(options?: Waiting): Promise<Millis> {
-    return this.#do(options, (memory) => memory.clock.now());
+    return this.#do(options, ({ upkeep }) => upkeep.now());
   }
 
   count(options?: Waiting): Promise<number> {
-    return this.#do(options, (memory) => memory.count());
+    return this.#do(options, ({ upkeep }) => upkeep.count());
   }
 
   remaining(options?: Waiting): Promise<number> {
-    return this.#do(options, (memory) => memory.remaining());
+    return this.#do(options, ({ upkeep }) => upkeep.remaining());
   }
 
   survey(limit: number, options?: Waiting): Promise<Survey> {
-    return this.#do(options, (memory) => memory.survey(limit));
+    return this.#do(options, ({ upkeep }) => upkeep.survey(limit));
   }
 
   parked(
@@ -145,15 +145,15 @@ export class MemoryStorage implements Storage {
     limit: number,
     options?: Waiting,
   ): Promise<readonly (EndedTask & { readonly key: string })[]> {
-    return this.#do(options, (memory) => memory.parked(which, limit));
+    return this.#do(options, ({ upkeep }) => upkeep.parked(which, limit));
   }
 
   step(step: Step, options?: Waiting): Promise<StepReply> {
-    return this.#do(options, (memory) => memory.step(step, this.#recordTtl));
+    return this.#do(options, ({ work }) => work.step(step, this.#recordTtl));
   }
 
   reclaim(reclaim: Reclaim, options?: Waiting): Promise<ReclaimReply> {
-    return this.#do(options, (memory) => memory.reclaim(reclaim, this.#recordTtl));
+    return this.#do(options, ({ work }) => work.reclaim(reclaim, this.#recordTtl));
   }
 
   renew(
@@ -161,15 +161,15 @@ export class MemoryStorage implements Storage {
     leases: readonly Lease[],
     options?: Waiting,
   ): Promise<readonly Renewal[]> {
-    return this.#do(options, (memory) => memory.renew(consumer, leases));
+    return this.#do(options, ({ work }) => work.renew(consumer, leases));
   }
 
   promote(limit: number, options?: Waiting): Promise<Promotion> {
-    return this.#do(options, (memory) => memory.promote(limit));
+    return this.#do(options, ({ work }) => work.promote(limit));
   }
 
   report(reports: readonly Report[], options?: Waiting): Promise<void> {
-    return this.#do(options, (memory) => memory.report(reports));
+    return this.#do(options, ({ work }) => work.report(reports));
   }
 
   advertise(
@@ -178,18 +178,15 @@ export class MemoryStorage implements Storage {
     text: string | undefined,
     options?: Waiting,
   ): Promise<boolean> {
-    return this.#do(
-      options,
-      ({ presences, clock }) => presences.advertise(consumer, span, text, clock.now()),
-    );
+    return this.#do(options, ({ upkeep }) => upkeep.advertise(consumer, span, text));
   }
 
   withdraw(consumer: string, options?: Waiting): Promise<void> {
-    return this.#do(options, ({ presences }) => presences.withdraw(consumer));
+    return this.#do(options, ({ upkeep }) => upkeep.withdraw(consumer));
   }
 
   workers(options?: Waiting): Promise<readonly Presence[]> {
-    return this.#do(options, ({ presences, clock }) => presences.list(clock.now()));
+    return this.#do(options, ({ upkeep }) => upkeep.workers());
   }
 
   strike(
@@ -198,21 +195,21 @@ export class MemoryStorage implements Storage {
     request: string,
     options?: Waiting,
   ): Promise<boolean> {
-    return this.#do(options, ({ rules }) => rules.strike(rule, struck, request));
+    return this.#do(options, ({ upkeep }) => upkeep.strike(rule, struck, request));
   }
 
   strikes(
     options?: Waiting,
   ): Promise<{ readonly version: string; readonly rules: readonly string[] }> {
-    return this.#do(options, ({ rules }) => rules.all());
+    return this.#do(options, ({ upkeep }) => upkeep.strikes());
   }
 
   sweep(sweep: Sweep, options?: Waiting): Promise<Swept> {
-    return this.#do(options, (memory) => memory.sweep(sweep));
+    return this.#do(options, ({ upkeep }) => upkeep.sweep(sweep));
   }
 
   retire(consumer: string, options?: Waiting): Promise<boolean> {
-    return this.#do(options, (memory) => memory.retire(consumer));
+    return this.#do(options, ({ work }) => work.retire(consumer));
   }
 
   wait(
@@ -226,7 +223,7 @@ export class MemoryStorage implements Storage {
     return new Promise((resolve, reject) => {
       closing.throwIfAborted();
       if (signal?.aborted) return resolve(undefined);
-      if (memory.ready) return resolve(NEW);
+      if (memory.work.ready) return resolve(NEW);
       const arrived = () => end(resolve, NEW);
       const nothing = () => end(resolve, undefined);
       const closed = () => end(reject, closing.reason);

@@ -8,8 +8,8 @@ import { describe, it } from "node:test";
 import { backgroundTests } from "./background.ts";
 import { cancelTests } from "./cancel.ts";
 import { clearTests } from "./clear.ts";
+import { concurrencyTests } from "./concurrency.ts";
 import { discardTests } from "./discard.ts";
-import { gateTests } from "./gates.ts";
 import { keyTests } from "./keys.ts";
 import { leaseTests } from "./leases.ts";
 import { listeningTests } from "./listening.ts";
@@ -30,6 +30,7 @@ import { strikeTests } from "./strikes.ts";
 import type { Setup } from "./subject.ts";
 import { surveyTests } from "./survey.ts";
 import { sweepTests } from "./sweep.ts";
+import { timedGateTests } from "./timed_gates.ts";
 import { waitingTests } from "./waiting.ts";
 import { watchTests } from "./watch.ts";
 
@@ -83,7 +84,8 @@ const PARTS: Readonly<Record<string, (test: Test) => void>> = {
   parked: parkedTests,
   step: stepTests,
   settlements: settleTests,
-  gates: gateTests,
+  "concurrency limits": concurrencyTests,
+  "gates that go by the time": timedGateTests,
   leases: leaseTests,
   promote: promoteTests,
   progress: progressTests,
