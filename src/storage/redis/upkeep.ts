@@ -63,10 +63,15 @@ type Verbs =
   | "workers"
   | "sweep";
 
+/** After so many renewals of an advertisement it is made sure that the worker is listed: a stranger may have taken it out. */
+const RENEWALS = 15;
+
 /** Tells what there is, and puts it in order. */
 export class Upkeep implements Pick<Storage, Verbs> {
   readonly #site: Site;
   readonly #requests: Requests;
+  /** How many times each consumer's advertisement is only renewed before it is listed again. */
+  readonly #renewals = new Map<string, number>();
 
   constructor(site: Site, requests: Requests) {
     this.#site = site;
@@ -215,17 +220,22 @@ export class Upkeep implements Pick<Storage, Verbs> {
     { signal }: Waiting = {},
   ): Promise<boolean> {
     const { client, keys } = this.#site;
-    const prepared = advertise.call(keys, {
-      consumer,
-      span: `${Math.max(1, whole(span))}`,
-      renews: text === undefined,
-      text: text ?? "",
-    });
-    return await client.run(prepared, { what: "advertise a worker", signal });
+    const patience = { what: "advertise a worker", signal };
+    const renews = text === undefined;
+    const left = this.#renewals.get(consumer) ?? 0;
+    const ms = Math.max(1, whole(span));
+    if (renews && left > 0) {
+      this.#renewals.set(consumer, left - 1);
+      return await client.command("PEXPIRE", [keys.workerPrefix + consumer, ms], patience) === 1;
+    }
+    this.#renewals.set(consumer, RENEWALS);
+    const said = { consumer, span: `${ms}`, renews, text: text ?? "" };
+    return await client.run(advertise.call(keys, said), patience);
   }
 
   async withdraw(consumer: string, { signal }: Waiting = {}): Promise<void> {
     const { client, keys } = this.#site;
+    this.#renewals.delete(consumer);
     const prepared = withdraw.call(keys, { consumer });
     await client.run(prepared, { what: "withdraw a worker", signal });
   }

@@ -32,7 +32,7 @@ if renews then
   if call('PEXPIRE', name, span) == 0 then return 0 end
 else
   ${allowWhenFull}
-  call('SET', name, text, 'PX', span)
+  call('SET', name, span .. '|' .. text, 'PX', span)
 end
 redis.pcall('ZADD', workers, now, consumer)                 -- of another type: nobody is shown until it is swept
 return 1

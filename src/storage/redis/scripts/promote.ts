@@ -23,6 +23,8 @@ export const promote: Script<{ limit: "number" }, Promotion> = script(
     },
   },
   /* lua */ `
+local head = redis.call('ZRANGE', dueSet, 0, 0, 'WITHSCORES')
+if not head[1] then return { 0, '' } end                    -- an idle docket's: it is asked often
 ${time}
 local names = call('ZRANGEBYSCORE', dueSet, '-inf', now, 'LIMIT', 0, limit)
 if #names > 0 then
@@ -45,7 +47,7 @@ if #names > 0 then
   if #put > 0 then call('HSET', state, unpack(put)) end
   publish()
 end
-local head = call('ZRANGE', dueSet, 0, 0, 'WITHSCORES')
+if #names > 0 then head = call('ZRANGE', dueSet, 0, 0, 'WITHSCORES') end
 return { #names, head[2] and string.format('%.0f', math.max(0, head[2] - now)) or '' }
 `,
 );

@@ -6,7 +6,7 @@
 
 import { type Script, script } from "../script.ts";
 import { claim, look } from "./_claim.ts";
-import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
+import { allowWhenFull, events, hint, lists, records, short, time } from "./_common.ts";
 import { gates, inherit } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
@@ -77,7 +77,7 @@ export const reclaim: Script<{
     },
   },
   /* lua */ `
-${time}
+${short}
 local remembered = call('HMGET', calls, memory, '@watch', '@strikes')
 local watched, strikes, expired = remembered[2], remembered[3] or '', true
 local request = token .. cursor .. '|'
@@ -103,6 +103,7 @@ local reply = redis.pcall('XAUTOCLAIM', stream, 'workers', consumer, lease, curs
 if reply.err then return { '0-0', {}, strikes } end         -- NOGROUP: then nothing is pending
 local entries = reply[2]
 if #entries == 0 then return { reply[1], {}, strikes } end
+${time}
 ${look}
 ${events}
 ${records}

@@ -15,6 +15,9 @@ import { flush, places, tasks } from "./_tasks.ts";
 /** How many consumers, and advertisements, are looked after in one call. */
 const MOST_CONSUMERS = 100;
 
+/** Where no task is alive there is little to repair: the next look has so many times as long. */
+const IDLE_PAUSES = 8;
+
 /**
  * One page of the live tasks: XTRIM, DEL of the stream or the due set, XGROUP DESTROY and DELCONSUMER lose no task
  * (invariant 37). What is sound is not touched.
@@ -29,7 +32,8 @@ const MOST_CONSUMERS = 100;
  * - A key of another type in the place of one of ours is set aside, and what can be known of it is made anew (invariant 5):
  *   not rows and bodies, which are the only truth there is.
  * - The beginning of each pass forgets consumers that hold nothing, are not advertised and have been silent for long.
- * - How far it is is kept for all who sweep. A pass that repairs something goes on at once, else the next page has time.
+ * - How far it is is kept for all who sweep. A pass that repairs something goes on at once, else the next page has time,
+ *   and much of it where no task is alive: an idle docket costs nearly nothing (invariant 77).
  * - The first write is one that a full Redis allows.
  */
 export const sweep: Script<{
@@ -74,6 +78,14 @@ export const sweep: Script<{
   },
   /* lua */ `
 ${time}
+local memory = redis.pcall('HGET', calls, '@sweep')         -- of another type? that is seen to at once
+local known = type(memory) == 'string'
+local cursor, bodyCursor, finding, notBefore
+if known then cursor, bodyCursor, finding, notBefore = match(memory, '^(%d+)|(%d+)|(%d)|(%d+)$') end
+if not cursor then cursor, bodyCursor, finding, notBefore = '0', '0', '0', 0 end
+local early = notBefore - now
+if known and early > 0 and early <= pause * ${IDLE_PAUSES} then return { 0, 0, early } end   -- longer: the clock was set back
+
 -- Before anything else meets it: what stands in the place of one of ours, and is of another type.
 local kinds = {
   zset = { dueSet, dead, failed, workers, waiters },
@@ -93,19 +105,13 @@ for kind, keys in pairs(kinds) do
   end
 end
 
-local memory = call('HGET', calls, '@sweep') or ''
-local cursor, bodyCursor, finding, notBefore = match(memory, '^(%d+)|(%d+)|(%d)|(%d+)$')
-if not cursor then cursor, bodyCursor, finding, notBefore = '0', '0', '0', 0 end
 -- Strikes whose version was lost, or that are gone: everybody is to read them anew (invariant 56).
 local unversioned = call('HEXISTS', calls, '@strikes') == 0 and call('HLEN', strikes) > 0
 if unversioned or rulesAside then
   ${allowWhenFull}
   call('HSET', calls, '@strikes', 'swept at ' .. stamp)
 end
-if aside then cursor, bodyCursor, finding, notBefore = '0', '0', '1', 0 end   -- all of it, at once
-
-local early = notBefore - now
-if early > 0 and early <= pause then return { 0, 0, early } end   -- longer: the clock was set back
+if aside then cursor, bodyCursor, finding = '0', '0', '1' end   -- all of it, at once
 
 local watched = call('HGET', calls, '@watch')
 local repaired, retired, buried, stale = 0, 0, 0, {}
@@ -262,7 +268,8 @@ ${flush}
 
 if cursor == '0' then finding = '0' elseif repaired > 0 then finding = '1' end
 local atOnce = finding == '1' or buried > 0 and bodyCursor ~= '0'
-local wait = atOnce and 0 or pause
+local idle = not atOnce and #found == 0 and bodyCursor == '0' and call('HLEN', state) == 0
+local wait = atOnce and 0 or idle and pause * ${IDLE_PAUSES} or pause
 call('HSET', calls, '@sweep', cursor .. '|' .. bodyCursor .. '|' .. finding .. '|' .. string.format('%.0f', now + wait))
 ${hint}
 publish()
