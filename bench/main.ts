@@ -18,6 +18,7 @@ import { save } from "./record.ts";
 import { Results } from "./results.ts";
 import { scenarios } from "./scenarios/mod.ts";
 import { measured, table } from "./table.ts";
+import { turns } from "./turns.ts";
 
 const NOTE = `
 Payload {customerId, name}, handler empty, default settings: every guarantee, records kept for 15 minutes.
@@ -57,7 +58,7 @@ async function measureAll(
   const results = new Results();
   for (let round = 1; round <= rounds; round++) {
     for (const scenario of scenarios) {
-      for (const contender of contenders) {
+      for (const contender of turns(contenders, round - 1)) {
         interrupt.signal.throwIfAborted();
         tell(`round ${round} of ${rounds}: ${scenario.name}, ${contender.title}`);
         await admin.flushall();

@@ -8,6 +8,7 @@
 import config from "../../deno.json" with { type: "json" };
 import { answer, ask } from "../process.ts";
 import type { Counts, Place, Sample, Scenario } from "../scenario.ts";
+import { turns } from "../turns.ts";
 import { drainOnce } from "./drain.ts";
 
 const COUNTS: Counts = { memory: 150_000, redis: 40_000 };
@@ -39,7 +40,7 @@ export const watched: Scenario = {
     using map = ImportMap.make();
     const rates = { without: [] as number[], silent: [] as number[], read: [] as number[] };
     for (let pass = 0; pass < PASSES; pass++) {
-      for (const way of rotate(WAYS, pass)) { // none is always the first
+      for (const way of turns(WAYS, pass)) {
         const flags = way === "without" ? ["--import-map", map.file] : [];
         rates[way].push(await ask<Order, number>(import.meta.url, { place, way }, flags));
       }
@@ -49,11 +50,6 @@ export const watched: Scenario = {
     return { rate: silent, silent: 100 * silent / without, read: 100 * read / without };
   },
 };
-
-function rotate<T>(items: readonly T[], by: number): readonly T[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
-}
 
 /** Puts what does nothing in the place of what looks who watches. */
 class ImportMap implements Disposable {
