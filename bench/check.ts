@@ -27,8 +27,12 @@ interface Bound {
 }
 
 const BOUNDS: readonly Bound[] = [
-  { scenario: addsInFlight, metric: "rate", least: 0.4 },
-  { scenario: drain100, metric: "rate", least: 0.2 },
+  { scenario: addsInFlight, metric: "rate", least: 0.35 },
+  { scenario: addsInFlight, metric: "clientCpu", most: 2 },
+  { scenario: addsInFlight, metric: "redisCpu", most: 11 },
+  { scenario: drain100, metric: "rate", least: 0.15 },
+  { scenario: drain100, metric: "clientCpu", most: 4 },
+  { scenario: drain100, metric: "redisCpu", most: 14 },
 ];
 
 /** Measures both, tells, and gives the exit code: 1 when ours is too slow. */

@@ -11,7 +11,7 @@ import process, { argv, execPath, stdin, stdout } from "node:process";
 import { createInterface } from "node:readline";
 
 /** Whoever takes longer hangs. */
-const PATIENCE = 300_000;
+const PATIENCE = 600_000;
 
 /** What is run. */
 export interface Program {

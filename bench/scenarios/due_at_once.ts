@@ -6,11 +6,12 @@
 
 import { wallClock } from "../measure.ts";
 import type { Scenario } from "../scenario.ts";
+import type { Stage } from "../stage.ts";
 
 const COUNT = 10_000;
 
-/** Time to schedule them all before, in milliseconds. */
-const LEAD = 4_000;
+/** Time to schedule them all before, in milliseconds; as often doubled as it is too short for a contender. */
+const LEAD = 2_500;
 
 /** Ten thousand at midnight. */
 export const dueAtOnce: Scenario = {
@@ -20,20 +21,26 @@ export const dueAtOnce: Scenario = {
   needs: ["schedule"],
 
   async measure(stage) {
-    const now = wallClock();
-    let last = 0;
-    const queue = await stage.open();
-    const worker = await queue.worker(100, () => {
-      last = now(); // returned it would be the result
-    });
-    const due = Math.ceil(now()) + LEAD;
-    await stage.fill({ count: COUNT, due });
-    if (now() > due) throw new Error("Cannot measure: they were not all there when they were due");
-
-    await worker.run(COUNT);
-
-    await worker.close();
-    await queue.close();
-    return { all: last - due };
+    for (let lead = LEAD;; lead *= 2) {
+      const all = await lastOf(stage, `bench-${lead}`, lead);
+      if (all !== undefined) return { all };
+    }
   },
 };
+
+/** Milliseconds from the instant until the last has begun; nothing when the first were due before the last were there. */
+async function lastOf(stage: Stage, name: string, lead: number): Promise<number | undefined> {
+  const now = wallClock();
+  let last = 0;
+  const queue = await stage.open(name);
+  const worker = await queue.worker(100, () => {
+    last = now(); // returned it would be the result
+  });
+  const due = Math.ceil(now()) + lead;
+  await stage.fill({ name, count: COUNT, due });
+  const inTime = now() < due;
+  if (inTime) await worker.run(COUNT);
+  await worker.close();
+  await queue.close();
+  return inTime ? last - due : undefined;
+}

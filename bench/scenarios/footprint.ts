@@ -9,7 +9,7 @@ import { settle } from "../drain.ts";
 import type { Scenario } from "../scenario.ts";
 import { warmUp } from "../warm_up.ts";
 
-const COUNT = 40_000;
+const COUNT = 20_000;
 const CONCURRENCY = 100;
 
 /** Milliseconds between two looks at the worker's memory. */

@@ -19,7 +19,7 @@ const LEAD = 1_000;
 /** One task every two milliseconds. */
 export const lateness: Scenario = {
   name: "lateness",
-  title: `lateness of ${COUNT} tasks scheduled over ${COUNT * STEP / 1_000} s`,
+  title: `lateness of ${COUNT.toLocaleString("en")} tasks scheduled over ${COUNT * STEP / 1_000} s`,
   metrics: { p50: { label: "p50 ms", digits: 1 }, p99: { label: "p99 ms", digits: 1 } },
   needs: ["schedule"],
 
