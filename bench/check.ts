@@ -6,10 +6,9 @@
  */
 
 import { startRedis } from "../scripts/redis.ts";
+import { type Bound, judge } from "./bound.ts";
 import { floorInDeno, onRedis } from "./contender.ts";
-import { summarize } from "./measure.ts";
 import { measureAll } from "./rounds.ts";
-import type { Scenario } from "./scenario.ts";
 import { addsInFlight } from "./scenarios/adds.ts";
 import { drains } from "./scenarios/drain.ts";
 import { measured, ratio } from "./table.ts";
@@ -18,14 +17,10 @@ const ROUNDS = 5;
 
 const drain100 = drains[2];
 
-/** What ours must keep to: the floor's figure is 1. */
-interface Bound {
-  readonly scenario: Scenario;
-  readonly metric: string;
-  readonly least?: number;
-  readonly most?: number;
-}
-
+/**
+ * Half as good as it is, or twice as dear, is too much. Rates suffer when others use the machine, as ours waits for more
+ * answers than the floor does: their bounds are wider.
+ */
 const BOUNDS: readonly Bound[] = [
   { scenario: addsInFlight, metric: "rate", least: 0.35 },
   { scenario: addsInFlight, metric: "clientCpu", most: 2 },
@@ -45,23 +40,11 @@ export async function check(signal: AbortSignal): Promise<number> {
   const [ours, floor] = contenders.map((contender) => measured(results, contender));
   const { values } = ratio("ours / floor", ours, floor);
 
-  let broken = 0;
-  for (const bound of BOUNDS) {
-    const { scenario, metric, least = 0, most = Infinity } = bound;
-    const { median, low, high } = summarize(values(scenario, metric));
-    const kept = least <= median && median <= most;
-    if (!kept) broken++;
-    const { label } = scenario.metrics[metric];
-    const range = `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
-    console.log(
-      `${kept ? "ok" : "FAILED"}: ${scenario.title}: ${label}: ${range} times the floor, ${
-        wanted(bound)
-      }`,
-    );
+  const verdicts = BOUNDS.map((bound) => judge(bound, values(bound.scenario, bound.metric)));
+  for (const { kept, text } of verdicts) console.log(`${kept ? "ok" : "FAILED"}: ${text}`);
+  const broken = verdicts.filter(({ kept }) => !kept).length;
+  if (broken > 0) {
+    console.log(`Ours is slower than it should be: ${broken} of the bounds are broken`);
   }
   return broken > 0 ? 1 : 0;
-}
-
-function wanted({ least, most }: Bound): string {
-  return least === undefined ? `at most ${most}` : `at least ${least}`;
 }

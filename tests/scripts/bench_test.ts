@@ -6,6 +6,7 @@
 
 import { deepStrictEqual as deepEqual, strictEqual as equal, throws } from "node:assert/strict";
 import { test } from "node:test";
+import { judge } from "../../bench/bound.ts";
 import { type Choice, readOptions } from "../../bench/options.ts";
 import { Results } from "../../bench/results.ts";
 import type { Scenario } from "../../bench/scenario.ts";
@@ -82,6 +83,20 @@ test("A ratio is that of each round, so that a machine that was slow in one does
 | drain: per second | 300 (30–400) | 100 (10–100) | 3.00 (3.00–4.00) |
 | drain: sent       | 1 (1–1)      | –            | –                |`.trimStart(),
   );
+});
+
+test("A bound is kept or broken by the middle of all rounds", () => {
+  const least = { scenario: drain, metric: "rate", least: 0.4 };
+
+  deepEqual(judge(least, [0.1, 0.5, 0.6]), {
+    kept: true,
+    text: "drain: per second: 0.50 (0.10–0.60) times the floor, should be at least 0.4",
+  });
+  equal(judge(least, [0.1, 0.3, 0.6]).kept, false);
+  deepEqual(judge({ scenario: idle, metric: "cpu", most: 2 }, [1, 2.5, 3]), {
+    kept: false,
+    text: "idle: CPU ms: 2.50 (1.00–3.00) times the floor, should be at most 2",
+  });
 });
 
 test("What was measured once stands without a range", () => {
