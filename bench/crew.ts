@@ -30,6 +30,7 @@ export class Crew implements AsyncDisposable {
   readonly #listening: Promise<unknown>;
   readonly #settled: number[];
   #notReady: number;
+  #atWork: number;
   #heard = (): void => {};
   /** CPU time of all of them, once they are done. */
   micros = 0;
@@ -38,8 +39,9 @@ export class Crew implements AsyncDisposable {
   constructor(stage: Stage, size: number, work: Work) {
     this.#others = Array.from({ length: size }, () => new Other(self, stage.order("work", work)));
     this.#settled = this.#others.map(() => 0);
-    this.#notReady = size;
+    this.#notReady = this.#atWork = size;
     this.#listening = Promise.all(this.#others.map((other, i) => this.#listen(other, i)));
+    this.#listening.catch(() => {}); // whoever waits for something sees it fail
   }
 
   /** Until all of them are connected. */
@@ -59,10 +61,10 @@ export class Crew implements AsyncDisposable {
     for (const other of this.#others) other.tell("begin");
   }
 
-  /** Has them finish what they have begun. */
+  /** Has them finish what they have begun, and waits until all have; how they close does not count. */
   async finish(): Promise<void> {
     for (const other of this.#others) other.tell("finish");
-    await this.#listening;
+    await this.#until(() => this.#atWork === 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,9 +76,14 @@ export class Crew implements AsyncDisposable {
       const word: Word | null = JSON.parse(line);
       if (word === "ready") this.#notReady--;
       else if (word && "settled" in word) this.#settled[i] = word.settled;
-      else if (word) this.micros += word.micros;
+      else if (word) this.#end(word.micros);
       this.#heard();
     }
+  }
+
+  #end(micros: number): void {
+    this.micros += micros;
+    this.#atWork--;
   }
 
   /** A worker that fails fails this. */
