@@ -1,10 +1,8 @@
 /**
- * The load that is measured, whoever carries it: how many tasks, what they are called with, and in which way they are added.
+ * The load that is measured, whoever carries it: what the tasks are called with, and in which way they are added.
  *
  * @module
  */
-
-import type { Counts } from "./scenario.ts";
 
 /** What the task is called with. */
 export interface Customer {
@@ -15,30 +13,39 @@ export interface Customer {
 /** Adds one task. */
 export type Add = (customer: Customer) => Promise<unknown>;
 
-/** How many tasks, by scenario: each about a second's worth of ours. */
-export const COUNTS = {
-  "adds-awaited": { memory: 50_000, redis: 5_000 },
-  "adds-in-flight": { memory: 100_000, redis: 50_000 },
-  "drain-1": { memory: 60_000, redis: 5_000 },
-  "drain-10": { memory: 100_000, redis: 20_000 },
-  "drain-100": { memory: 150_000, redis: 40_000 },
-} as const satisfies Record<string, Counts>;
+/** Adds many. */
+export type AddAll = (customers: readonly Customer[]) => Promise<unknown>;
+
+/** Customers, one after the other. */
+export type Customers = Iterable<Customer>;
+
+/** So many customers, each with a name so long. */
+export function* customers(count: number, bytes = 4): Generator<Customer, void> {
+  const name = "Jane".repeat(Math.ceil(bytes / 4)).slice(0, bytes);
+  for (let customerId = 0; customerId < count; customerId++) yield { customerId, name };
+}
 
 /** Adds one by one, each awaited. */
-export async function oneByOne(add: Add, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await add(customer(i));
+export async function oneByOne(add: Add, all: Customers): Promise<void> {
+  for (const customer of all) await add(customer);
 }
 
 /** Adds with hundreds in flight, as a busy web server does. */
-export async function inFlight(add: Add, count: number): Promise<void> {
-  let next = 0;
+export async function inFlight(add: Add, all: Customers): Promise<void> {
+  const next = all[Symbol.iterator]();
   const addSome = async () => {
-    while (next < count) await add(customer(next++));
+    for (let at = next.next(); !at.done; at = next.next()) await add(at.value);
   };
   await Promise.all(Array.from({ length: 500 }, addSome));
 }
 
-/** The small payload of a task. */
-export function customer(customerId: number): Customer {
-  return { customerId, name: "Jane" };
+/** Adds a thousand in each call, one call after the other. */
+export async function inBulk(addAll: AddAll, all: Customers): Promise<void> {
+  let some: Customer[] = [];
+  for (const customer of all) {
+    if (some.push(customer) < 1_000) continue;
+    await addAll(some);
+    some = [];
+  }
+  if (some.length > 0) await addAll(some);
 }

@@ -1,9 +1,12 @@
 /**
- * `deno task bench`: what the docket costs, in memory and on a Redis that this starts for itself, without persistence.
- * Contenders and scenarios take turns, so that a machine that drifts drifts for all of them.
+ * `deno task bench`: what the docket costs, in memory and on a Redis that this starts for itself, beside BullMQ, bee-queue
+ * and the least that Redis must do. The first time it installs those from npm.
  *
- * `--only <name>` measures one scenario, `--rounds <n>` says how often, `--json` gives all that was measured. `--peers`
- * measures ours on Redis beside BullMQ, bee-queue and the least that Redis must do; the first time it installs them from npm.
+ * It takes some minutes and measures the most important scenarios once. `--full` measures all of them three times, on a
+ * Redis without persistence and on one with AOF. `--only <name>` measures one scenario, `--rounds <n>` says how often,
+ * `--aof` measures with AOF alone, `--ours` without the others, `--json` gives all that was measured.
+ *
+ * `--check` measures little: whether ours is as near to the floor as it should be, on whatever machine.
  *
  * @module
  */
@@ -11,91 +14,72 @@
 import { availableParallelism, cpus } from "node:os";
 import { Redis } from "ioredis";
 import { startRedis } from "../scripts/redis.ts";
-import { type Contender, storages } from "./contender.ts";
+import { check } from "./check.ts";
+import { type Contender, inMemory, onRedis } from "./contender.ts";
 import { type Options, readOptions } from "./options.ts";
-import { compared, peers, ratios } from "./peers/mod.ts";
+import { own } from "./ours/mod.ts";
+import { install, version } from "./peers/install.ts";
+import { peers } from "./peers/mod.ts";
+import { persistence, type PersistenceName } from "./persistence.ts";
 import { save } from "./record.ts";
-import { Results } from "./results.ts";
-import { scenarios } from "./scenarios/mod.ts";
-import { measured, table } from "./table.ts";
-
-const NOTE = `
-Payload {customerId, name}, handler empty, default settings: every guarantee, records kept for 15 minutes.
-Each worker has a process of its own; on Redis its tasks come from another one, in memory from the same.`;
-
-const PEERS = `
-BullMQ and bee-queue, in the same Node, keep nothing of what ended; the floor is XADD, XREADGROUP and XACK, pipelined.`;
+import { type Part, type Report, toData, toText } from "./report.ts";
+import { measureAll } from "./rounds.ts";
+import { common, core } from "./scenarios/mod.ts";
 
 const interrupt = new AbortController();
 
-async function main(options: Options): Promise<void> {
+async function main(options: Options): Promise<number> {
   // An interrupt ends the measuring only, so that this process still disposes the server.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => interrupt.abort(new Error("Interrupted")));
   }
-  await using server = await startRedis();
-  const admin = new Redis(server.url);
-  try {
-    const contenders = options.peers ? await peers(server.url) : storages(server.url);
-    const facts = [...machine(), `Redis ${await version(admin)} without persistence`];
-    const results = await measureAll(options, contenders, admin);
-    const titles = Object.fromEntries(contenders.map(({ name, title }) => [name, title]));
-    const data = JSON.stringify({ facts, titles, results: results.toObject() }, null, 2);
-    const text = describe(options, facts, contenders, results);
-    await save(data, text);
-    console.log(options.json ? data : text);
-  } finally {
-    admin.disconnect();
-  }
+  if (options.check) return await check(interrupt.signal);
+  const report = await measure(options);
+  const [data, text] = [toData(report), toText(report)];
+  await save(report.date, data, text);
+  console.log(options.json ? data : text);
+  return 0;
 }
 
-async function measureAll(
-  { scenarios, rounds }: Options,
-  contenders: readonly Contender[],
-  admin: Redis,
-): Promise<Results> {
-  const results = new Results();
-  for (let round = 1; round <= rounds; round++) {
-    for (const scenario of scenarios) {
-      for (const contender of contenders) {
-        interrupt.signal.throwIfAborted();
-        tell(`round ${round} of ${rounds}: ${scenario.name}, ${contender.title}`);
-        await admin.flushall();
-        results.add(contender.name, scenario, await contender.measure(scenario));
-      }
-    }
+async function measure({ scenarios, rounds, persistences, ...options }: Options): Promise<Report> {
+  const date = new Date();
+  const withPeers = options.peers && scenarios.some((scenario) => common.includes(scenario));
+  if (withPeers) await install();
+  const parts: Part[] = [];
+  let redis = "unknown";
+  for (const name of persistences) {
+    await using server = await startRedis({ args: persistence[name].args });
+    redis = await redisVersion(server.url);
+    const contenders = await contendersOf(name, server.url, withPeers);
+    const plan = { url: server.url, scenarios, rounds, contenders, signal: interrupt.signal };
+    parts.push({ name, contenders, results: await measureAll(plan) });
   }
-  tell("");
-  return results;
+  const node = withPeers ? [`Node ${await version("node")}`] : [];
+  const facts = [...machine(), `Deno ${Deno.version.deno}`, ...node, `Redis ${redis}`];
+  return { date, facts, scenarios, rounds, parts };
 }
 
-function describe(
-  { scenarios, rounds, peers }: Options,
-  facts: readonly string[],
-  contenders: readonly Contender[],
-  results: Results,
-): string {
-  const columns = contenders.map((contender) => measured(results, contender));
-  return [
-    `${facts.join(", ")}; median (range) of rounds: ${rounds}\n`,
-    table(scenarios, peers ? [...columns, ...ratios(results)] : columns),
-    peers ? NOTE + PEERS : NOTE,
-  ].join("\n");
+/** In memory it is the same whatever Redis does. */
+async function contendersOf(
+  name: PersistenceName,
+  url: string,
+  withPeers: boolean,
+): Promise<readonly Contender[]> {
+  const ours = name === "none" ? [inMemory, onRedis(url)] : [onRedis(url)];
+  return withPeers ? [...ours, ...await peers(url)] : ours;
 }
 
 function machine(): string[] {
-  const model = cpus()[0]?.model.trim() || "unknown CPU";
-  return [`${availableParallelism()} × ${model}`, `Deno ${Deno.version.deno}`];
+  return [`${availableParallelism()} × ${cpus()[0]?.model.trim() || "unknown CPU"}`];
 }
 
-async function version(admin: Redis): Promise<string> {
-  return /^redis_version:(\S+)/m.exec(await admin.info("server"))?.[1] ?? "unknown";
+async function redisVersion(url: string): Promise<string> {
+  const redis = new Redis(url);
+  const info = await redis.info("server");
+  redis.disconnect();
+  return /^redis_version:(\S+)/m.exec(info)?.[1] ?? "unknown";
 }
 
-/** On one line of the terminal, if there is one: the output itself may go to a file. */
-function tell(progress: string): void {
-  if (!Deno.stderr.isTerminal()) return;
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${progress}`));
+if (import.meta.main) {
+  Deno.exit(await main(readOptions(Deno.args, { all: [...common, ...own], core })));
 }
-
-if (import.meta.main) await main(readOptions(Deno.args, { all: scenarios, compared }));

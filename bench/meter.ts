@@ -1,10 +1,10 @@
 /**
- * What a piece of work of ours costs, with the commands that this process sends.
+ * What a piece of work costs, with the commands that this process sends.
  *
  * @module
  */
 
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { type Cost, costOf, readInfo, type ServerCost } from "./cost.ts";
 import type { Place } from "./scenario.ts";
 
@@ -14,14 +14,20 @@ export class Meter implements Disposable {
   #sent = 0;
 
   /** Opens a meter for the place. */
-  constructor({ storage, url }: Place) {
-    if (storage === "redis") this.#redis = new Redis(url);
-    this.#countSent();
+  constructor({ storage, url }: Place, IORedis: typeof Redis) {
+    if (storage === "redis") this.#redis = new IORedis(url);
+    this.#countSent(IORedis);
   }
 
   /** Measures one piece of work. */
   during(work: () => Promise<unknown>): Promise<Cost> {
     return costOf(work, () => this.#readServer());
+  }
+
+  /** Bytes that the server uses; 0 without one. */
+  async bytes(): Promise<number> {
+    const memory = await this.#redis?.info("memory") ?? "";
+    return Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0);
   }
 
   [Symbol.dispose](): void {
@@ -32,15 +38,16 @@ export class Meter implements Disposable {
     const redis = this.#redis;
     if (!redis) return undefined;
     const sent = this.#sent;
-    return { ...await readInfo((section) => redis.info(section)), sent };
+    const done = await readInfo((section) => redis.info(section));
+    return sent > 0 ? { ...done, sent } : done; // whoever has sent nothing yet uses another client
   }
 
   /** Where they leave: the server's statistics do not tell a client's XREADGROUP from that of a script. */
-  #countSent(): void {
+  #countSent(IORedis: typeof Redis): void {
     const own = this.#redis;
     const count = () => this.#sent++;
-    const { sendCommand } = Redis.prototype;
-    Redis.prototype.sendCommand = function (...args) {
+    const { sendCommand } = IORedis.prototype;
+    IORedis.prototype.sendCommand = function (...args) {
       if (this !== own) count();
       return sendCommand.apply(this, args);
     };

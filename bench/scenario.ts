@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { Ability } from "./queue.ts";
+import type { Stage } from "./stage.ts";
+
 /** The storages that are measured, in the order of the table's columns. */
 export const STORAGES = ["memory", "redis"] as const;
 
@@ -37,6 +40,8 @@ export interface Scenario {
   readonly title: string;
   /** Its rows, by the names that its samples use. */
   readonly metrics: Readonly<Record<string, Metric>>;
+  /** What is needed for it: whoever lacks some of that is not measured. */
+  readonly needs?: readonly Ability[];
   /** Runs once, in a process that nothing was measured in before. */
-  measure(place: Place): Promise<Sample>;
+  measure(stage: Stage): Promise<Sample>;
 }

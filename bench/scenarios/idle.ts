@@ -4,17 +4,14 @@
  * @module
  */
 
-import { Worker } from "../../mod.ts";
 import { perUnit } from "../cost.ts";
-import { Meter } from "../meter.ts";
-import type { Place, Sample, Scenario } from "../scenario.ts";
-import { connect } from "../work.ts";
+import type { Scenario } from "../scenario.ts";
 
 /** Milliseconds until the worker has settled down. */
-const SETTLE = 500;
+const SETTLE = 1_000;
 
-/** How many milliseconds are measured. */
-const SPAN = 3_000;
+/** How many milliseconds are measured: some look around every five seconds only. */
+const SPAN = 10_000;
 
 /** A worker with nothing to do. */
 export const idle: Scenario = {
@@ -26,20 +23,20 @@ export const idle: Scenario = {
     sentCommands: { label: "of these sent by the client", digits: 1 },
   },
 
-  async measure(place: Place): Promise<Sample> {
-    using meter = new Meter(place);
-    await using docket = await connect(place);
-    await using worker = new Worker(docket);
-    const stop = new AbortController();
-    const running = worker.runForever({ signal: stop.signal });
+  async measure(stage) {
+    const queue = await stage.open();
+    const worker = await queue.worker(10, () => {});
+    const running = worker.run(Infinity);
     await pause(SETTLE);
 
-    const cost = await meter.during(() => pause(SPAN));
+    const cost = await stage.during(() => pause(SPAN));
 
-    stop.abort();
+    worker.finish();
     await running;
-    const { clientCpu, redisCommands, sentCommands } = perUnit(cost, cost.seconds);
-    return { clientCpu: clientCpu / 1_000, redisCommands, sentCommands };
+    await worker.close();
+    await queue.close();
+    const { clientCpu, ...commands } = perUnit(cost, cost.seconds);
+    return { ...commands, clientCpu: clientCpu / 1_000 };
   },
 };
 

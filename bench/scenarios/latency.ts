@@ -4,10 +4,9 @@
  * @module
  */
 
-import { Worker } from "../../mod.ts";
+import { customers } from "../load.ts";
 import { Probe } from "../probe.ts";
-import type { Place, Sample, Scenario } from "../scenario.ts";
-import { connect } from "../work.ts";
+import type { Scenario } from "../scenario.ts";
 
 /** Producer and worker share a process. */
 export const latency: Scenario = {
@@ -15,20 +14,19 @@ export const latency: Scenario = {
   title: "add() to the handler's start, idle worker in the same process",
   metrics: { p50: { label: "p50 ms", digits: 2 }, p99: { label: "p99 ms", digits: 2 } },
 
-  async measure(place: Place): Promise<Sample> {
+  async measure(stage) {
     const probe = new Probe();
-    function start(): void {
-      probe.hit();
-    }
-    await using docket = await connect(place, { tasks: start });
-    await using worker = new Worker(docket);
-    const stop = new AbortController();
-    const running = worker.runForever({ signal: stop.signal });
+    const queue = await stage.open();
+    const worker = await queue.worker(10, probe.hit);
+    const running = worker.run(Infinity);
+    const [customer] = customers(1);
 
-    const sample = await probe.sample(() => docket.add(start)());
+    const sample = await probe.sample(() => queue.add(customer));
 
-    stop.abort();
+    worker.finish();
     await running;
+    await worker.close();
+    await queue.close();
     return sample;
   },
 };

@@ -1,47 +1,47 @@
 /**
- * Everything that is measured, in the order of the table.
+ * Everything that all contenders are measured by, in the order of the table.
  *
  * @module
  */
 
-import { answer, ask } from "../process.ts";
-import type { Place, Sample, Scenario } from "../scenario.ts";
-import { addsAwaited, addsInFlight } from "./adds.ts";
+import type { Scenario } from "../scenario.ts";
+import { addsAwaited, addsInFlight, bulkAdd } from "./adds.ts";
+import { backlogs } from "./backlog.ts";
 import { drains } from "./drain.ts";
+import { dueAtOnce } from "./due_at_once.ts";
+import { footprint } from "./footprint.ts";
 import { idle } from "./idle.ts";
 import { lateness } from "./lateness.ts";
 import { latency } from "./latency.ts";
-import { limit } from "./limit.ts";
-import { startup } from "./startup.ts";
-import { watched } from "./watched.ts";
+import { payloads } from "./payload.ts";
+import { results } from "./results.ts";
+import { retries } from "./retries.ts";
+import { sleeps } from "./sleep.ts";
+import { workers } from "./workers.ts";
 
-/** All scenarios. */
-export const scenarios: readonly Scenario[] = [
+const [two, four] = workers;
+
+/** Those that the short form measures. */
+export const core: readonly Scenario[] = [
   addsAwaited,
   addsInFlight,
   ...drains,
+  two,
   latency,
-  lateness,
-  idle,
-  limit,
-  startup,
-  watched,
+  dueAtOnce,
+  footprint,
 ];
 
-interface Order {
-  readonly name: string;
-  readonly place: Place;
-}
-
-/** Measures one scenario once, in a process of its own. */
-export function measure({ name }: Scenario, place: Place): Promise<Sample> {
-  return ask<Order, Sample>(import.meta.url, { name, place });
-}
-
-if (import.meta.main) {
-  await answer(({ name, place }: Order) => {
-    const scenario = scenarios.find((scenario) => scenario.name === name);
-    if (!scenario) throw new TypeError(`Cannot measure ${name}: there is no such scenario`);
-    return scenario.measure(place);
-  });
-}
+/** All of them. */
+export const common: readonly Scenario[] = [
+  ...core,
+  bulkAdd,
+  results,
+  four,
+  ...payloads,
+  ...sleeps,
+  retries,
+  lateness,
+  idle,
+  ...backlogs,
+];

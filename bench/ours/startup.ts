@@ -14,7 +14,7 @@ const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const TRIES = 5;
 
 /** `docket version` beside an empty script, and `docket worker` until it has claimed a task. */
-export const startup: Scenario = {
+export const startup = {
   name: "startup",
   title: "start-up",
   metrics: {
@@ -23,13 +23,15 @@ export const startup: Scenario = {
     firstClaim: { label: "docket worker until its first claim, ms" },
   },
 
-  async measure(place: Place): Promise<Sample> {
+  needs: ["docket"],
+
+  async measure({ place }: { readonly place: Place }): Promise<Sample> {
     const empty = await fastest(() => timed(["eval", ""]));
     const version = await fastest(() => timed(["run", "-A", cli, "version"]));
     if (place.storage === "memory") return { empty, version }; // its tasks are in no other process
     return { empty, version, firstClaim: await fastest(() => firstClaim(place)) };
   },
-};
+} as const satisfies Scenario;
 
 /** Milliseconds from the start of a worker to that of a task which was there before. */
 async function firstClaim({ url }: Place): Promise<number> {

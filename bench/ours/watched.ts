@@ -5,10 +5,14 @@
  * @module
  */
 
+import { argv } from "node:process";
 import config from "../../deno.json" with { type: "json" };
-import { answer, ask } from "../process.ts";
-import type { Counts, Place, Sample, Scenario } from "../scenario.ts";
-import { drainOnce } from "./drain.ts";
+import { perUnit } from "../cost.ts";
+import { drain } from "../drain.ts";
+import { ask, module } from "../process.ts";
+import type { Counts, Sample, Scenario } from "../scenario.ts";
+import type { Order } from "../stage.ts";
+import { turns } from "../turns.ts";
 
 const COUNTS: Counts = { memory: 150_000, redis: 40_000 };
 const CONCURRENCY = 100;
@@ -17,13 +21,37 @@ const PASSES = 5;
 /** Far more often than a Prometheus asks, so that some of it is within the second that is measured; in milliseconds. */
 const SCRAPE = 250;
 
+/** Drains while nobody listens. */
+const silent: Scenario = {
+  name: "watched-silent",
+  title: "while nobody listens",
+  metrics: { rate: { label: "per second" } },
+
+  async measure(stage) {
+    const count = COUNTS[stage.place.storage];
+    return perUnit(await drain(stage, { concurrency: CONCURRENCY, count }), count);
+  },
+};
+
+/** Drains while a reader of metrics asks. */
+const read: Scenario = {
+  ...silent,
+  name: "watched-read",
+  title: "metrics read",
+
+  async measure(stage) {
+    const reading = setInterval(await readMetrics(), SCRAPE);
+    const sample = await silent.measure(stage);
+    clearInterval(reading);
+    return sample;
+  },
+};
+
+/** Its parts. */
+export const watchedParts: readonly Scenario[] = [silent, read];
+
 /** How it is watched. `"without"`: no code of ours looks whether it is. */
 const WAYS = ["without", "silent", "read"] as const;
-
-interface Order {
-  readonly place: Place;
-  readonly way: typeof WAYS[number];
-}
 
 /** Drains as often as it has to, to tell small differences from noise. */
 export const watched: Scenario = {
@@ -34,26 +62,28 @@ export const watched: Scenario = {
     silent: { label: "of what is drained with it taken out, %", digits: 1 },
     read: { label: "of what is drained with it taken out, metrics read, %", digits: 1 },
   },
+  needs: ["docket"],
 
-  async measure(place: Place): Promise<Sample> {
+  async measure(stage) {
     using map = ImportMap.make();
     const rates = { without: [] as number[], silent: [] as number[], read: [] as number[] };
     for (let pass = 0; pass < PASSES; pass++) {
-      for (const way of rotate(WAYS, pass)) { // none is always the first
+      for (const way of turns(WAYS, pass)) {
+        const part = stage.order(way === "read" ? read.name : silent.name);
         const flags = way === "without" ? ["--import-map", map.file] : [];
-        rates[way].push(await ask<Order, number>(import.meta.url, { place, way }, flags));
+        const { rate } = await ask<Order, Sample>(module(argv[1], flags), part);
+        rates[way].push(rate);
       }
     }
     // Whatever disturbs makes it slower: the fastest of each was disturbed least.
-    const [without, silent, read] = WAYS.map((way) => Math.max(...rates[way]));
-    return { rate: silent, silent: 100 * silent / without, read: 100 * read / without };
+    const [without, silently, whileRead] = WAYS.map((way) => Math.max(...rates[way]));
+    return {
+      rate: silently,
+      silent: 100 * silently / without,
+      read: 100 * whileRead / without,
+    };
   },
 };
-
-function rotate<T>(items: readonly T[], by: number): readonly T[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
-}
 
 /** Puts what does nothing in the place of what looks who watches. */
 class ImportMap implements Disposable {
@@ -83,18 +113,8 @@ class ImportMap implements Disposable {
   }
 }
 
-async function drain({ place, way }: Order): Promise<number> {
-  const reading = way === "read" ? setInterval(await readMetrics(), SCRAPE) : undefined;
-  const count = COUNTS[place.storage];
-  const { seconds } = await drainOnce(place, CONCURRENCY, count);
-  clearInterval(reading);
-  return count / seconds;
-}
-
 /** What a scrape costs the process that is scraped. */
 async function readMetrics(): Promise<() => unknown> {
   const { metricsPage } = await import("../../src/cli/metrics.ts");
   return await metricsPage();
 }
-
-if (import.meta.main) await answer(drain);
