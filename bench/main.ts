@@ -8,10 +8,10 @@
  * @module
  */
 
-import { availableParallelism, cpus } from "node:os";
 import { Redis } from "ioredis";
 import { startRedis } from "../scripts/redis.ts";
 import { type Contender, storages } from "./contender.ts";
+import { processors, tell, versionOf } from "./machine.ts";
 import { type Options, readOptions } from "./options.ts";
 import { compared, peers, ratios } from "./peers/mod.ts";
 import { save } from "./record.ts";
@@ -37,7 +37,11 @@ async function main(options: Options): Promise<void> {
   const admin = new Redis(server.url);
   try {
     const contenders = options.peers ? await peers(server.url) : storages(server.url);
-    const facts = [...machine(), `Redis ${await version(admin)} without persistence`];
+    const facts = [
+      processors(),
+      `Deno ${Deno.version.deno}`,
+      `Redis ${await versionOf(admin)} without persistence`,
+    ];
     const results = await measureAll(options, contenders, admin);
     const titles = Object.fromEntries(contenders.map(({ name, title }) => [name, title]));
     const data = JSON.stringify({ facts, titles, results: results.toObject() }, null, 2);
@@ -81,21 +85,6 @@ function describe(
     table(scenarios, peers ? [...columns, ...ratios(results)] : columns),
     peers ? NOTE + PEERS : NOTE,
   ].join("\n");
-}
-
-function machine(): string[] {
-  const model = cpus()[0]?.model.trim() || "unknown CPU";
-  return [`${availableParallelism()} × ${model}`, `Deno ${Deno.version.deno}`];
-}
-
-async function version(admin: Redis): Promise<string> {
-  return /^redis_version:(\S+)/m.exec(await admin.info("server"))?.[1] ?? "unknown";
-}
-
-/** On one line of the terminal, if there is one: the output itself may go to a file. */
-function tell(progress: string): void {
-  if (!Deno.stderr.isTerminal()) return;
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${progress}`));
 }
 
 if (import.meta.main) await main(readOptions(Deno.args, { all: scenarios, compared }));
