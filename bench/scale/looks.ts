@@ -13,7 +13,7 @@ import { connect } from "../work.ts";
 
 /** What a worker has swept in one call, and queued. */
 const MOST_SWEPT = 500;
-const MOST_PROMOTED = 1_000;
+const MOST_PROMOTED = 250;
 
 /** The rows of {@linkcode measureLooks}. */
 export const lookMetrics: Readonly<Record<string, Metric>> = {
