@@ -11,11 +11,11 @@
  * @module
  */
 
-import { availableParallelism, cpus } from "node:os";
 import { Redis } from "ioredis";
 import { startRedis } from "../scripts/redis.ts";
 import { check } from "./check.ts";
 import { type Contender, inMemory, onRedis } from "./contender.ts";
+import { processors, versionOf } from "./machine.ts";
 import { type Options, readOptions } from "./options.ts";
 import { own } from "./ours/mod.ts";
 import { install, version } from "./peers/install.ts";
@@ -55,7 +55,7 @@ async function measure({ scenarios, rounds, persistences, ...options }: Options)
     parts.push({ name, contenders, results: await measureAll(plan) });
   }
   const node = withPeers ? [`Node ${await version("node")}`] : [];
-  const facts = [...machine(), `Deno ${Deno.version.deno}`, ...node, `Redis ${redis}`];
+  const facts = [processors(), `Deno ${Deno.version.deno}`, ...node, `Redis ${redis}`];
   return { date, facts, scenarios, rounds, parts };
 }
 
@@ -69,15 +69,13 @@ async function contendersOf(
   return withPeers ? [...ours, ...await peers(url)] : ours;
 }
 
-function machine(): string[] {
-  return [`${availableParallelism()} × ${cpus()[0]?.model.trim() || "unknown CPU"}`];
-}
-
 async function redisVersion(url: string): Promise<string> {
   const redis = new Redis(url);
-  const info = await redis.info("server");
-  redis.disconnect();
-  return /^redis_version:(\S+)/m.exec(info)?.[1] ?? "unknown";
+  try {
+    return await versionOf(redis);
+  } finally {
+    redis.disconnect();
+  }
 }
 
 if (import.meta.main) {

@@ -6,6 +6,7 @@
 
 import { Redis } from "ioredis";
 import { can, type Contender } from "./contender.ts";
+import { tell } from "./machine.ts";
 import { Results } from "./results.ts";
 import type { Scenario } from "./scenario.ts";
 import { turns } from "./turns.ts";
@@ -42,10 +43,4 @@ export async function measureAll(plan: Plan): Promise<Results> {
     tell("");
   }
   return results;
-}
-
-/** On one line of the terminal, if there is one: the output itself may go to a file. */
-function tell(progress: string): void {
-  if (!Deno.stderr.isTerminal()) return;
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${progress}`));
 }

@@ -59,17 +59,19 @@ function cell(values: readonly number[], digits: number): string {
   return values.length === 1 ? text : `${text} (${format(low, digits)}–${format(high, digits)})`;
 }
 
-function format(value: number, digits: number): string {
+/** A number with so many digits behind the point. */
+export function format(value: number, digits: number): string {
   return value.toLocaleString("en", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
 }
 
-function markdown([head, ...body]: readonly string[][]): string {
+/** A table as `deno fmt` would write it. */
+export function markdown([head, ...body]: readonly string[][]): string {
   const widths = head.map((_, i) => Math.max(...[head, ...body].map((row) => row[i].length)));
   const line = (row: readonly string[]) =>
     `| ${row.map((text, i) => text.padEnd(widths[i])).join(" | ")} |`;
-  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
+  const rule = line(widths.map((width) => "-".repeat(width)));
   return [line(head), rule, ...body.map(line)].join("\n");
 }

@@ -79,7 +79,7 @@ test("A ratio is that of each round, so that a machine that was slow in one does
     text,
     `
 |                   | Ours         | Theirs       | Ours / Theirs    |
-|-------------------|--------------|--------------|------------------|
+| ----------------- | ------------ | ------------ | ---------------- |
 | drain: per second | 300 (30–400) | 100 (10–100) | 3.00 (3.00–4.00) |
 | drain: sent       | 1 (1–1)      | –            | –                |`.trimStart(),
   );

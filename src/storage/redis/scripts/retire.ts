@@ -20,7 +20,6 @@ export const retire: Script<{ consumer: "text" }, boolean> = script(
   },
   /* lua */ `
 ${time}
-local age
 local pending = redis.pcall('XPENDING', stream, 'workers', '-', '+', 1, consumer)
 if not pending.err then
   ${tidy}

@@ -366,6 +366,16 @@ call('HSET', calls, lane, number .. '|' .. epoch .. brought .. verdicts)
 local age = ''
 if trim == 'now' or trim == 'idle' and found == 0 then
   ${tidy}
+  age = 0
+  if oldest then                                            -- for how long it has been: in a backlog its id is old as well
+    local since = match(oldest, '^%d+')
+    local entry = call('XRANGE', stream, oldest, oldest)[1]
+    local row = entry and call('HGET', state, entry[2][2])
+    if row and byte(row, 1) == 82 and sub(row, 47, 47 + #oldest) == oldest .. '|' then
+      since = match(row, '^|%d*|%d*|[%d~]*|(%d+)|', 47 + #oldest) or since
+    end
+    age = math.max(1, now - since)
+  end
 end
 return { verdicts .. brought .. age .. '|' .. strikes, claims, fallen }
 `,
