@@ -58,7 +58,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "settle without ack",
     memory: places("task.run.consumer.held.delete(task);", ""),
-    redis: step("acknowledge(settled, remove)", ""),
+    redis: step("acknowledge(settled, remove == 'now')", ""),
   },
   {
     name: "request id ignored: live row",
@@ -99,7 +99,7 @@ export const bugs: readonly Bug[] = [
       "if (last && step.call <= last.call) return repeat(step, last, this.rules.version);",
       "",
     ),
-    redis: step("if number == last then", "if false then"),
+    redis: step("if tonumber(number) == last then", "if false then"),
   },
   {
     name: "last reclaim ignored when it is sent again",
@@ -291,7 +291,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "version of the strikes not told with what is claimed",
-    memory: memory("return reply(lane, this.rules.version);", 'return reply(lane, "");'),
+    memory: memory("...reply(lane, this.rules.version),", '...reply(lane, ""),'),
     redis: step("memory[3] or ''", "''"),
   },
   {

@@ -58,8 +58,15 @@ export interface Ground {
   /** Reads a clock that goes on with the storage's, and how far its reading may be off, in milliseconds. */
   clock(): number;
   readonly blur: number;
+  /** Has somebody listen, or nobody any more, if that makes a difference. */
+  watch?(on: boolean): Promise<void>;
   /** Shows all that was read to whoever reads next, if the storage has such a pointer. */
   stray?(): Promise<void>;
+  /**
+   * Removes what is left of settled tasks, if the storage does so at its leisure. Where all is shown again it would be, too,
+   * and come to nothing, but each in the place of a task that there was room for: the model knows nothing of it.
+   */
+  trim?(): Promise<void>;
   /** Breaks something, as a stranger would, if there is something to break. */
   lose?(what: "stream" | "group" | "consumer" | "due", consumer: string): Promise<void>;
   /** Lets time pass. */
@@ -103,6 +110,9 @@ export async function play(commands: readonly Command[], ground: Ground): Promis
   }
 }
 
+/** More than may be left to be read when all tasks have ended. */
+const LEFT = 100;
+
 class Game implements AsyncDisposable {
   readonly #ground: Ground;
   readonly #model = new Model();
@@ -126,6 +136,8 @@ class Game implements AsyncDisposable {
   #reclaimer: Consumer | undefined;
   #ids = 0;
   #since = 0;
+  /** Whether things are shown again that were read. */
+  #astray = false;
 
   constructor(ground: Ground) {
     this.#ground = ground;
@@ -159,6 +171,9 @@ class Game implements AsyncDisposable {
       }
     }
     match("count()", 0, await storage.count());
+    // What a stranger has shown again is still to be read.
+    const { claims } = await storage.step(this.#request(this.#consumer(0), 0, { want: LEFT }));
+    match("claims when all have ended", 0, claims.length);
     for (const name of this.#names) match(`retire(${name})`, true, await storage.retire(name));
     for (const storage of this.#ground.storages) await storage[Symbol.asyncDispose]();
     try {
@@ -211,6 +226,7 @@ class Game implements AsyncDisposable {
         const { name } = this.#consumer(command.place);
         if (!this.#ground.lose) return "there is nothing to lose";
         await this.#ground.lose(command.what, name);
+        this.#astray ||= command.what === "group";
         return await this.#sweep((now, seen) => {
           if (command.what === "consumer") this.#model.lose(now, seen, name);
           else if (command.what !== "due") this.#model.lose(now, seen);
@@ -252,10 +268,14 @@ class Game implements AsyncDisposable {
       case "advance":
         await this.#ground.advance(PAST_SOON);
         return "";
+      case "watch":
+        await this.#ground.watch?.(command.on);
+        return "";
       case "stray":
         if (!this.#ground.stray) return "there is no pointer";
         if (!this.#model.stray()) return "not now";
         await this.#ground.stray();
+        this.#astray = true;
         return "";
       case "crash":
         this.#forget(command.place);
@@ -410,6 +430,14 @@ class Game implements AsyncDisposable {
       : NEW;
     if (command.from === "aside") consumer.aside = undefined;
     const { lane, maxDeliveries } = command;
+    if (this.#astray && from === NEW && command.want > 0) {
+      // What it settles would be shown again in the same step.
+      if (command.commits.length > 0) {
+        await this.#step({ ...command, from: "new", want: 0 });
+        return await this.#step({ ...command, from: "new", commits: [] });
+      }
+      await this.#ground.trim?.();
+    }
     const step = this.#request(consumer, lane, {
       commits: command.commits.map((settling) => this.#commit(settling)),
       // Reading what it holds, it has room for all of it.
@@ -428,6 +456,7 @@ class Game implements AsyncDisposable {
     match("strikes", this.#model.version, reply.strikes);
     this.#take(expected.claims as Claim[], reply.claims);
     if (from === NEW && step.want > 0 && !reply.more) {
+      this.#astray = false;
       const { count } = this.#model.ready(0);
       match("tasks that are ready, and no more are said to be,", expected.late, count);
     }
@@ -552,6 +581,7 @@ class Game implements AsyncDisposable {
     const { count, certain } = this.#model.ready(want);
     if (count === 0) return "nothing is ready";
     const room = certain ? want : count;
+    if (this.#astray) await this.#ground.trim?.();
     const signal = AbortSignal.timeout(5_000); // memory cannot miss an arrival, and waits for ever
     const cursor = await consumer.storage.wait(consumer.name, room, 1_000, { signal });
     const { now, seen } = await this.#look();

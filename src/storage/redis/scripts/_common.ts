@@ -73,7 +73,7 @@ export const allowWhenFull = /* lua */ `call('XACK', stream, 'workers', '0-1')`;
  */
 export const events = /* lua */ `
 local told = {}
-watched = watched and tonumber(watched) > now
+local watched = watched and tonumber(watched) > now
 local function tell(letter, generation, key, attempt, text, detail)
   if not watched then return end
   text = text or ''
