@@ -39,6 +39,99 @@ export const bugs: readonly Bug[] = [
     redis: step("row and sub(row, 25, 46) == tokens[i] and", "row and"),
   },
   {
+    name: "short way of settling: no token check",
+    redis: step("find(row, tokens[i], 25, true) == 25 and", ""),
+  },
+  {
+    name: "short way of settling: a part of the token is enough",
+    redis: step("and #tokens[i] == 22", ""),
+  },
+  {
+    name: "short way of settling: what was asked for meanwhile is overlooked",
+    redis: step("and byte(row, 2) == 48 and #tokens[i]", "and #tokens[i]"),
+  },
+  {
+    name: "short way of settling: a key twice counts twice",
+    redis: step("ttls[i] == '0' or seen[key] then", "ttls[i] == '0' then"),
+  },
+  {
+    name: "short way of settling: whatever came of it, it is completed",
+    redis: step("byte(outcomes[i], 1) ~= 67 or ttls", "ttls"),
+  },
+  {
+    name: "short way of settling: a record that is not wanted is kept",
+    redis: step("ttls[i] == '0' or seen[key] then", "seen[key] then ttls[i] = '1000'"),
+  },
+  {
+    name: "short way of settling: the body stays",
+    redis: step("call('HDEL', bodies, unpack(names))", ""),
+  },
+  {
+    name: "short way of settling: no ack",
+    redis: step("call('XACK', stream, 'workers', unpack(settled))", ""),
+  },
+  {
+    name: "short way of settling: the record of another",
+    redis: step(
+      "recordPrefix .. names[i], 'C' .. sub(rows[i]",
+      "recordPrefix .. names[i], 'C' .. sub(rows[1]",
+    ),
+  },
+  {
+    name: "short way of claiming: the attempt and deliveries of before are overlooked",
+    redis: step("and find(row, '|1|0|', at, true) == at and", "and byte(row, at) == 124 and"),
+  },
+  {
+    name: "short way of claiming: the entry of an earlier life",
+    redis: step("and find(row, entry, 25, true) == 25", ""),
+  },
+  {
+    name: "short way of claiming: no maximum of deliveries",
+    redis: step(
+      "local plain, changed, tail = quiet and maxDeliveries > 0,",
+      "local plain, changed, tail = quiet,",
+    ),
+  },
+  {
+    name: "short way of claiming: no owner check",
+    redis: step(
+      "and byte(row, 1) == 81 and byte(row, 2) == 48 and find",
+      "and byte(row, 2) == 48 and find",
+    ),
+  },
+  {
+    name: "short way of claiming: a place that is kept at a gate is overlooked",
+    redis: step("find(due, '[|~]')", "find(due, '~')"),
+  },
+  {
+    name: "short way of claiming: when it is due is forgotten",
+    redis: step("'|1|1|' .. due .. tail", "'|1|1|' .. tail"),
+  },
+  {
+    name: "short way of scheduling: the record of the same request is overlooked",
+    redis: schedule("areNew and not (texts[i] and", "areNew and not (false and"),
+  },
+  {
+    name: "short way of scheduling: what is live is overlooked",
+    redis: schedule("areNew = areNew and not rows[i] end", "end"),
+  },
+  {
+    name: "short way of scheduling: a key twice",
+    redis: schedule("local areNew = not repeated and", "local areNew ="),
+  },
+  {
+    name: "short way of scheduling: no bodies",
+    redis: schedule("call('HSET', bodies, unpack(bodyPairs))", ""),
+  },
+  {
+    name: "short way of scheduling: no rows",
+    redis: schedule("call('HSET', state, unpack(rowPairs))", ""),
+  },
+  {
+    name: "short way of scheduling: delays from no time at all",
+    redis: schedule("if timed or watched then", "if watched then"),
+  },
+  {
     name: "no owner check in claim: a live claim is taken over",
     memory: memory(
       "if (!task?.run || task.run.renewedAt > expired) break;",

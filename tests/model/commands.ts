@@ -21,8 +21,8 @@ export interface Wish {
   readonly when: When;
 }
 
-/** Whose token a commit or a renewal bears: the present run's, an earlier one's of the key, that of another key. */
-export type Token = "current" | "old" | "another's";
+/** Whose token a commit or a renewal bears: the present run's, all of it or not; an earlier one's of the key, another key's. */
+export type Token = "current" | "part" | "old" | "another's";
 
 export interface Outcome {
   readonly kind:

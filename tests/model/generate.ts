@@ -22,14 +22,19 @@ const key = fc.constantFrom(...KEYS);
 const place = fc.constantFrom<Place[]>(0, 1, 2);
 const lane = fc.constantFrom(0, 1);
 const late = fc.boolean();
-const maxDeliveries = fc.constantFrom(5, 5, 2, 1);
+const maxDeliveries = fc.constantFrom(5, 5, 5, 5, 2, 2, 1, 1, 0);
 const when = fc.constantFrom<When[]>("now", "now", "now", "soon", "soon", "past", "far");
 const token = fc.constantFrom<Token[]>(
   "current",
   "current",
   "current",
   "current",
+  "current",
+  "current",
+  "part",
   "old",
+  "old",
+  "another's",
   "another's",
 );
 

@@ -59,12 +59,8 @@ test("Storage does what the model does, whatever comes in whatever order (redis)
         if (on) await stranger.hset(calls, "@watch", systemClock.now() + 3_600_000);
         else await stranger.hdel(calls, "@watch");
       },
-      async stray() {
-        await stranger.xgroup("SETID", `{${docket}}:stream`, "workers", "0").catch(ignore);
-      },
-      async trim() {
-        await stranger.eval(TRIM, 2, `{${docket}}:stream`, `{${docket}}:state`);
-      },
+      stray: () =>
+        stranger.xgroup("SETID", `{${docket}}:stream`, "workers", "0").then(ignore, ignore),
       async lose(what, consumer) {
         const stream = `{${docket}}:stream`;
         if (what === "stream") await stranger.del(stream);
@@ -80,18 +76,6 @@ test("Storage does what the model does, whatever comes in whatever order (redis)
     };
   });
 });
-
-/** Removes settled entries that no step has trimmed yet. */
-const TRIM = `
-local pending = redis.pcall('XPENDING', KEYS[1], 'workers', '-', '+', 1000)
-if pending.err then pending = {} end                        -- there is no group
-local held = {}
-for _, one in ipairs(pending) do held[one[1]] = true end
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
-  local row = redis.call('HGET', KEYS[2], entry[2][2])
-  local live = row and string.find(row, entry[1] .. '|', 1, true)
-  if not live and not held[entry[1]] then redis.call('XDEL', KEYS[1], entry[1]) end
-end`;
 
 async function explore(numRuns: number, ground: () => Promise<Ground>): Promise<void> {
   const details = await fc.check(

@@ -62,11 +62,6 @@ export interface Ground {
   watch?(on: boolean): Promise<void>;
   /** Shows all that was read to whoever reads next, if the storage has such a pointer. */
   stray?(): Promise<void>;
-  /**
-   * Removes what is left of settled tasks, if the storage does so at its leisure. Where all is shown again it would be, too,
-   * and come to nothing, but each in the place of a task that there was room for: the model knows nothing of it.
-   */
-  trim?(): Promise<void>;
   /** Breaks something, as a stranger would, if there is something to break. */
   lose?(what: "stream" | "group" | "consumer" | "due", consumer: string): Promise<void>;
   /** Lets time pass. */
@@ -110,8 +105,8 @@ export async function play(commands: readonly Command[], ground: Ground): Promis
   }
 }
 
-/** More than may be left to be read when all tasks have ended. */
-const LEFT = 100;
+/** More than there ever is to be read. */
+const ALL = 1_000;
 
 class Game implements AsyncDisposable {
   readonly #ground: Ground;
@@ -136,7 +131,7 @@ class Game implements AsyncDisposable {
   #reclaimer: Consumer | undefined;
   #ids = 0;
   #since = 0;
-  /** Whether things are shown again that were read. */
+  /** Whether things may be shown again that were read. */
   #astray = false;
 
   constructor(ground: Ground) {
@@ -172,7 +167,7 @@ class Game implements AsyncDisposable {
     }
     match("count()", 0, await storage.count());
     // What a stranger has shown again is still to be read.
-    const { claims } = await storage.step(this.#request(this.#consumer(0), 0, { want: LEFT }));
+    const { claims } = await storage.step(this.#request(this.#consumer(0), 0, { want: ALL }));
     match("claims when all have ended", 0, claims.length);
     for (const name of this.#names) match(`retire(${name})`, true, await storage.retire(name));
     for (const storage of this.#ground.storages) await storage[Symbol.asyncDispose]();
@@ -430,18 +425,12 @@ class Game implements AsyncDisposable {
       : NEW;
     if (command.from === "aside") consumer.aside = undefined;
     const { lane, maxDeliveries } = command;
-    if (this.#astray && from === NEW && command.want > 0) {
-      // What it settles would be shown again in the same step.
-      if (command.commits.length > 0) {
-        await this.#step({ ...command, from: "new", want: 0 });
-        return await this.#step({ ...command, from: "new", commits: [] });
-      }
-      await this.#ground.trim?.();
-    }
+    // What is left of settled tasks may be shown again, too: it comes to nothing, but takes the place of others.
+    const room = this.#astray && command.want > 0 ? ALL : command.want;
     const step = this.#request(consumer, lane, {
       commits: command.commits.map((settling) => this.#commit(settling)),
       // Reading what it holds, it has room for all of it.
-      want: from === NEW ? command.want : KEYS.length,
+      want: from === NEW ? room : KEYS.length,
       from,
       maxDeliveries,
     });
@@ -580,8 +569,8 @@ class Game implements AsyncDisposable {
     const consumer = this.#consumer(place);
     const { count, certain } = this.#model.ready(want);
     if (count === 0) return "nothing is ready";
+    if (this.#astray) return "not now";
     const room = certain ? want : count;
-    if (this.#astray) await this.#ground.trim?.();
     const signal = AbortSignal.timeout(5_000); // memory cannot miss an arrival, and waits for ever
     const cursor = await consumer.storage.wait(consumer.name, room, 1_000, { signal });
     const { now, seen } = await this.#look();
@@ -744,16 +733,17 @@ class Game implements AsyncDisposable {
   #lease({ key, token }: Tokened): Lease & { readonly key: Key } {
     const current = this.#model.token(key);
     const running = KEYS.filter((other) => this.#model.token(other));
-    if (token === "current" && !current && running.length > 0) {
+    if ((token === "current" || token === "part") && !current && running.length > 0) {
       return this.#lease({ key: running[KEYS.indexOf(key) % running.length], token });
     }
     const past = this.#tokens.get(key) ?? [];
-    const found = token === "current"
+    const found = token === "current" || token === "part"
       ? current ?? past.at(-1)
       : token === "old"
       ? past.findLast((old) => old !== current)
       : KEYS.map((other) => this.#model.token(other)).find((other) => other && other !== current);
-    return { key, token: found ?? id("t", 0) };
+    const whole = found ?? id("t", 0);
+    return { key, token: token === "part" ? whole.slice(0, -1) : whole };
   }
 
   /** Unless the storage knows what it holds, a generation comes to the gates that it came to first. */
