@@ -59,6 +59,26 @@ export function scheduleTests(test: Test): void {
     like(await scene.live("no delay"), { state: "queued" });
   });
 
+  test("Storage.schedule() tells apart what is due by now and what is not", async (scene) => {
+    const before = await scene.storage.now();
+    await scene.storage.schedule([
+      scene.call("past", { due: { at: before - 1_000 } }),
+      scene.call("at once"),
+      scene.call("future", { due: { at: before + LONG } }),
+      scene.call("later", { due: { after: LONG } }),
+    ]);
+
+    like(await scene.live("past"), { state: "queued", due: before - 1_000 });
+    like(await scene.live("at once"), { state: "queued", due: undefined });
+    like(await scene.live("future"), { state: "scheduled", due: before + LONG });
+    equal((await scene.live("later")).state, "scheduled");
+    const claims = await scene.worker().claim();
+    deepEqual(claims.map(({ key, due }) => [key, due]), [
+      ["past", before - 1_000],
+      ["at once", undefined],
+    ]);
+  });
+
   test("Storage.schedule() takes any instant, and fractions of a millisecond", async (scene) => {
     const end = 8.64e15; // the last instant of a Date
     await scene.storage.schedule([
@@ -184,6 +204,21 @@ export function scheduleTests(test: Test): void {
     equal(verdicts.filter(({ kind }) => kind === "scheduled").length, 1_000);
     equal(await scene.storage.count(), 1_000);
     deepEqual(await scene.storage.schedule([]), []);
+  });
+
+  test("Storage.schedule() takes thousands of calls, whatever is there already", async (scene) => {
+    const known = await scene.add("key 4321", { body: "known" });
+    const calls = Array.from({ length: 4_500 }, (_, i) => scene.call(`key ${i}`, { body: `${i}` }));
+
+    const verdicts = await scene.storage.schedule(calls);
+
+    const refused = verdicts.flatMap(({ kind }, i) => kind === "scheduled" ? [] : [[i, kind]]);
+    deepEqual(refused, [[4_321, "exists"]]);
+    equal(await scene.storage.count(), 4_500);
+    for (const i of [0, 999, 1_000, 1_001, 4_000, 4_499]) {
+      like(await scene.live(`key ${i}`), { generation: calls[i].generation, body: `${i}` });
+    }
+    like(await scene.live("key 4321"), { generation: known.generation, body: "known" });
   });
 
   test("Storage.schedule() never looks into a body", async (scene) => {
