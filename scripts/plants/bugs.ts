@@ -93,13 +93,6 @@ export const bugs: readonly Bug[] = [
     ),
   },
   {
-    name: "short way of claiming: no owner check",
-    redis: step(
-      "and byte(row, 1) == 81 and byte(row, 2) == 48 and find",
-      "and byte(row, 2) == 48 and find",
-    ),
-  },
-  {
     name: "short way of claiming: a place that is kept at a gate is overlooked",
     redis: step("find(due, '[|~]')", "find(due, '~')"),
   },
