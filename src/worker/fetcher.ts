@@ -224,12 +224,10 @@ export class Fetcher {
   poke(): void {
     if (this.#planned) return;
     this.#planned = true;
-    const pump = () => {
+    setImmediate(() => {
       this.#planned = false;
       this.#pump();
-    };
-    if (this.#options.running.size > 0) setImmediate(pump);
-    else queueMicrotask(pump); // nothing is left that could finish, too
+    });
   }
 
   /** Claims nothing more; what was set aside already is given back. */

@@ -72,7 +72,7 @@ export class Work implements Pick<Storage, Verbs> {
       epoch: "",
       token,
       from,
-      want,
+      want: `${want}`,
       maxDeliveries,
       remove: tidying.remove,
       trim: tidying.trim,
@@ -201,7 +201,7 @@ export class Work implements Pick<Storage, Verbs> {
     patience: { readonly what: string; readonly signal?: AbortSignal },
   ): Promise<string> {
     const { client, keys } = this.#site;
-    const opening = step.call(keys, { ...args, number: "0", epoch: "", want: 0 });
+    const opening = step.call(keys, { ...args, number: "0", epoch: "", want: "0" });
     const opened = await client.run(opening, patience);
     if (opened === "old" || opened.epoch === undefined) {
       throw new ProtocolError("Cannot open a lane: it was refused");

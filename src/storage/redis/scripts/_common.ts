@@ -6,6 +6,9 @@
 
 import type { Millis } from "../../../base/clock.ts";
 
+/** How long the record of what ended with TTL 0 is there, in milliseconds (invariant 68). */
+export const STUB: Millis = 10_000;
+
 /** How long a stranger's key is kept that stood in the place of one of ours, in milliseconds. */
 export const ASIDE: Millis = 7 * 86_400_000;
 
@@ -102,8 +105,8 @@ local function note(attempt)
 end
 
 local function record(key, status, generation, ttl, text)
-  if ttl == '0' then ttl, text = '10000', status == 'X' and sub(text, 1, byte(text, 1) == 67 and 23 or 1) or '' end
-  call('SET', recordPrefix .. key, status .. generation .. stamp .. text, 'PX', ttl)
+  if ttl == '0' then ttl, text = '${STUB}', status == 'X' and sub(text, 1, byte(text, 1) == 67 and 23 or 1) or '' end
+  call('PSETEX', recordPrefix .. key, ttl, status .. generation .. stamp .. text)
 end
 `;
 

@@ -7,7 +7,7 @@
 import { named } from "../keys.ts";
 import { type Script, script } from "../script.ts";
 import { claim, look } from "./_claim.ts";
-import { allowWhenFull, events, hint, lists, records, time } from "./_common.ts";
+import { allowWhenFull, events, hint, lists, records, STUB, time } from "./_common.ts";
 import { gates, inherit } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 import { tidy } from "./_tidy.ts";
@@ -43,6 +43,33 @@ const everything = [
   tasks,
   gates,
 ].join("\n");
+
+/** Takes what there is of this consumer's: as many as it wants of what is new, or of its own. */
+const reading = /* lua */ `
+if want ~= '0' then                                         -- text, as Redis is slow to print numbers
+  local reply = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
+  if reply and reply.err then                               -- NOGROUP: a new docket, or somebody destroyed it (invariant 37)
+    call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
+    reply = call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
+  end
+  if reply then entries = reply[1][2] end
+  found = #entries
+  for i = found, 1, -1 do
+    if entries[i] then cursor = entries[i][1] break end
+  end
+end
+`;
+
+/** Claims what was read, one by one. Needs {@linkcode everything} and {@linkcode look}. */
+const take = /* lua */ `
+${claim}
+claims, fallen = out, parked
+${flush}
+if died then
+  ${inherit}
+  ${flush}
+end
+`;
 
 /**
  * `from` is `">"` for new entries, or an entry id for this consumer's own pending entries after it. `remove` takes
@@ -83,7 +110,7 @@ export const step: Script<{
   epoch: "text";
   token: "text";
   from: "text";
-  want: "number";
+  want: "text";
   maxDeliveries: "number";
   remove: "text";
   trim: "text";
@@ -98,7 +125,7 @@ export const step: Script<{
       epoch: "text",
       token: "text",
       from: "text",
-      want: "number",
+      want: "text",
       maxDeliveries: "number",
       remove: "text",
       trim: "text",
@@ -162,194 +189,185 @@ end
 local find = string.find
 local quiet = not (watched and tonumber(watched) > now)
 
--- 1. Settle.
-local verdicts, committed, settled = '', 0, {}
-if #ARGV >= FIRST then
-  local names, tokens, ttls, outcomes, size = {}, {}, {}, {}, 0
-  local at = FIRST
-  while at <= #ARGV do
-    local owner, ttl, finish = ARGV[at], ARGV[at + 1], at + 2 + 2 * ARGV[at + 2]
-    for i = at + 3, finish, 2 do
-      size = size + 1
-      names[size], tokens[size], ttls[size], outcomes[size] = ARGV[i], owner, ttl, ARGV[i + 1]
-    end
-    at = finish + 1
+-- 1. What is to be settled.
+local names, tokens, ttls, outcomes, size = {}, {}, {}, {}, 0
+local at = FIRST
+while at <= #ARGV do
+  local owner, ttl, finish = ARGV[at], ARGV[at + 1], at + 2 + 2 * ARGV[at + 2]
+  for i = at + 3, finish, 2 do
+    size = size + 1
+    names[size], tokens[size], ttls[size], outcomes[size] = ARGV[i], owner, ttl, ARGV[i + 1]
   end
+  at = finish + 1
+end
+local verdicts, committed, settled, rows, seen = '', 0, {}, nil, {}
+local entries, found, cursor, claims, fallen = {}, 0, '', {}, nil
 
-  -- All of them completed, each under its token, and nothing else was asked for meanwhile?
-  local plain, rows, seen = quiet and size <= 1000, nil, {}
-  if plain then
-    rows = call('HMGET', state, unpack(names))
-    for i = 1, size do
-      local row, key = rows[i], names[i]
-      local bar = row and byte(row, 1) == 82 and byte(row, 2) == 48 and #tokens[i] == 22
-        and find(row, tokens[i], 25, true) == 25 and find(row, '|', 47, true)
-      if not bar or byte(outcomes[i], 1) ~= 67 or ttls[i] == '0' or seen[key] then
-        plain = false
-        break
-      end
-      seen[key], settled[i] = true, sub(row, 47, bar - 1)
+-- All of it completed, each under its token, and nothing else was asked for meanwhile?
+local plain = quiet and size <= 1000
+if plain and size > 0 then
+  rows = call('HMGET', state, unpack(names))
+  for i = 1, size do
+    local row, key = rows[i], names[i]
+    local bar = row and byte(row, 1) == 82 and byte(row, 2) == 48 and #tokens[i] == 22
+      and find(row, tokens[i], 25, true) == 25 and find(row, '|', 47, true)
+    if not bar or byte(outcomes[i], 1) ~= 67 or seen[key] then
+      plain = false
+      break
     end
+    seen[key], settled[i] = true, sub(row, 47, bar - 1)
   end
-  if plain then
+end
+
+if plain then
+  -- 2. The short way.
+  if size > 0 then
     committed = size
     call('XACK', stream, 'workers', unpack(settled))
     for i = 1, size do
-      call('SET', recordPrefix .. names[i], 'C' .. sub(rows[i], 3, 24) .. stamp .. sub(outcomes[i], 2), 'PX', ttls[i])
+      local ttl, text = ttls[i], sub(outcomes[i], 2)
+      if ttl == '0' then ttl, text = '${STUB}', '' end
+      call('PSETEX', recordPrefix .. names[i], ttl, 'C' .. sub(rows[i], 3, 24) .. stamp .. text)
     end
     call('HDEL', state, unpack(names))
     call('HDEL', bodies, unpack(names))
     if remove == 'now' then call('XDEL', stream, unpack(settled)) end
-  else
-    ${everything}
-    rows, seen, settled = rows or fetch(state, names), {}, {}
-    local mine = {}
-    for i = 1, size do
-      local row, key = rows[i], names[i]
-      if row and sub(row, 25, 46) == tokens[i] and byte(row, 1) == 82 and not seen[key] then
-        seen[key] = true
-        committed = committed + 1
-        mine[committed] = i
-        settled[committed] = match(row, '^[%d%-]+', 47) or '0-1'
+  end
+  ${reading}
+  if found > 0 then
+    ${look}
+    -- All of them delivered for the first time?
+    local changed, tail = {}, '|' .. stamp .. consumer
+    plain = maxDeliveries > 0
+    for i = 1, found do
+      local entry, row, text = entries[i] and entries[i][1], rows[i], texts[i]
+      local at = entry and 25 + #entry                      -- behind the entry that the row names
+      local due = entry and row and text and byte(row, 1) == 81 and byte(row, 2) == 48 and find(row, entry, 25, true) == 25
+        and find(row, '|1|0|', at, true) == at and sub(row, at + 5)
+      if not due or due ~= '' and find(due, '[|~]') then
+        plain = false
+        break
       end
+      row = 'R' .. sub(row, 2, 24) .. token .. entry .. '|1|1|' .. due .. tail
+      changed[2 * i - 1], changed[2 * i] = names[i], row
+      claims[3 * i - 2], claims[3 * i - 1], claims[3 * i] = names[i], row, text
     end
-    if committed < size then
-      local letters = {}
-      for i = 1, size do letters[i] = 'f' end
-      for n = 1, committed do letters[mine[n]] = 'o' end
-      verdicts = table.concat(letters)
+    if plain then call('HSET', state, unpack(changed))
+    else
+      ${everything}
+      ${take}
+      ${hint}
     end
-    if committed > 0 then
-      acknowledge(settled, remove == 'now')
-      local left = {}
-      for n = 1, committed do
-        local i = mine[n]
-        local key, row, outcome, ttl = names[i], rows[i], outcomes[i], ttls[i]
-        if byte(outcome, 1) == 71 then                      -- gates that it leaves; the next in line come in below
-          local count, at = match(outcome, '^G(%d+)|()')
-          for _ = 1, count do
-            local length, max, start = match(outcome, '^(%d+)|(%d+)|()', at)
-            local id = sub(outcome, start, start + length - 1)
-            ask('HDEL', holdersOf(id), key)
-            left[#left + 1] = { id, tonumber(max) }
-            at = start + length
-          end
-          outcome = sub(outcome, at)
+  end
+else
+  -- 3. Whatever comes.
+  ${everything}
+  rows, seen, settled = rows or size > 0 and fetch(state, names), {}, {}
+  local mine = {}
+  for i = 1, size do
+    local row, key = rows[i], names[i]
+    if row and sub(row, 25, 46) == tokens[i] and byte(row, 1) == 82 and not seen[key] then
+      seen[key] = true
+      committed = committed + 1
+      mine[committed] = i
+      settled[committed] = match(row, '^[%d%-]+', 47) or '0-1'
+    end
+  end
+  if committed < size then
+    local letters = {}
+    for i = 1, size do letters[i] = 'f' end
+    for n = 1, committed do letters[mine[n]] = 'o' end
+    verdicts = table.concat(letters)
+  end
+  if committed > 0 then
+    acknowledge(settled, remove == 'now')
+    local left = {}
+    for n = 1, committed do
+      local i = mine[n]
+      local key, row, outcome, ttl = names[i], rows[i], outcomes[i], ttls[i]
+      if byte(outcome, 1) == 71 then                      -- gates that it leaves; the next in line come in below
+        local count, at = match(outcome, '^G(%d+)|()')
+        for _ = 1, count do
+          local length, max, start = match(outcome, '^(%d+)|(%d+)|()', at)
+          local id = sub(outcome, start, start + length - 1)
+          ask('HDEL', holdersOf(id), key)
+          left[#left + 1] = { id, tonumber(max) }
+          at = start + length
         end
-        local code, flags = byte(outcome, 1), byte(row, 2) - 48
-        if flags == 0 and code == 67 then                   -- completed: most of the others, too
-          gone[#gone + 1] = key
-          record(key, 'C', sub(row, 3, 24), ttl, sub(outcome, 2))
-          if watched then tell('C', sub(row, 3, 24), key, runOf(row)) end
+        outcome = sub(outcome, at)
+      end
+      local code, flags = byte(outcome, 1), byte(row, 2) - 48
+      if flags == 0 and code == 67 then                   -- completed: most of the others, too
+        gone[#gone + 1] = key
+        record(key, 'C', sub(row, 3, 24), ttl, sub(outcome, 2))
+        if watched then tell('C', sub(row, 3, 24), key, runOf(row)) end
+      else
+        local attempt, deliveries, since = match(row, '^[%d%-]*|(%d+)|(%d+)|%d*(~?%d*)', 47)
+        attempt, deliveries = tonumber(attempt) or 1, tonumber(deliveries) or 1
+        local generation, kind, text = sub(row, 3, 24), sub(outcome, 1, 1), sub(outcome, 2)
+        local successor, due, body
+        if kind == 'P' then                               -- a run that ended, and what comes after it
+          kind = sub(text, 1, 1)
+          local length, start
+          successor, due, length, start = match(text, '^(......................)([+%d]*)|(%d+)|()', 2)
+          body = sub(text, start + length)
+          text = sub(text, start, start + length - 1)
+        elseif kind == 'E' then                           -- on purpose: it is not seeded again
+          kind, text = sub(text, 1, 1), sub(text, 2)
+          if redis.pcall('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
+        end
+        if flags >= 4 then call('DEL', progressPrefix .. key) end
+        local again = kind == 'T' or kind == 'L' or kind == 'H'
+        local next = flags % 4 >= 2 and replacement(key)  -- whatever it wanted, that is next (invariant 14)
+        local cancelled = flags % 2 == 1                  -- wins over whatever would go on (invariant 28)
+        if again and (cancelled or next) then kind, text = 'X', (cancelled and 'c' or 'r') .. note(attempt) end
+        if kind == 'T' then wait(key, generation, attempt + 1, 0, instant(text))
+        elseif kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text))
+        elseif kind == 'H' then
+          if (since or '') == '' then since = '~' .. now end -- else from hold to hold
+          wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text), true, since)
         else
-          local attempt, deliveries, since = match(row, '^[%d%-]*|(%d+)|(%d+)|%d*(~?%d*)', 47)
-          attempt, deliveries = tonumber(attempt) or 1, tonumber(deliveries) or 1
-          local generation, kind, text = sub(row, 3, 24), sub(outcome, 1, 1), sub(outcome, 2)
-          local successor, due, body
-          if kind == 'P' then                               -- a run that ended, and what comes after it
-            kind = sub(text, 1, 1)
-            local length, start
-            successor, due, length, start = match(text, '^(......................)([+%d]*)|(%d+)|()', 2)
-            body = sub(text, start + length)
-            text = sub(text, start, start + length - 1)
-          elseif kind == 'E' then                           -- on purpose: it is not seeded again
-            kind, text = sub(text, 1, 1), sub(text, 2)
-            if redis.pcall('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
-          end
-          if flags >= 4 then call('DEL', progressPrefix .. key) end
-          local again = kind == 'T' or kind == 'L' or kind == 'H'
-          local next = flags % 4 >= 2 and replacement(key)  -- whatever it wanted, that is next (invariant 14)
-          local cancelled = flags % 2 == 1                  -- wins over whatever would go on (invariant 28)
-          if again and (cancelled or next) then kind, text = 'X', (cancelled and 'c' or 'r') .. note(attempt) end
-          if kind == 'T' then wait(key, generation, attempt + 1, 0, instant(text))
-          elseif kind == 'L' then wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text))
-          elseif kind == 'H' then
-            if (since or '') == '' then since = '~' .. now end -- else from hold to hold
-            wait(key, generation, attempt, math.max(0, deliveries - 1), instant(text), true, since)
+          local _, runner = runOf(row)
+          if kind == 'D' then
+            bury(key, generation, 'D', 'worker', text, call('HGET', bodies, key), attempt, runner)
           else
-            local _, runner = runOf(row)
-            if kind == 'D' then
-              bury(key, generation, 'D', 'worker', text, call('HGET', bodies, key), attempt, runner)
-            else
-              if kind == 'F' then fail(key, generation, ttl, text, call('HGET', bodies, key))
-              else record(key, kind, generation, ttl, text) end
-              tell(kind, generation, key, attempt, runner, kind == 'X' and sub(text, 1, 1) or '')
-            end
-            if next then handOver(key, next)
-            elseif successor and not cancelled then
-              call('HSET', bodies, key, body)
-              wait(key, successor, 1, 0, instant(due), true)
-            else gone[#gone + 1] = key end
+            if kind == 'F' then fail(key, generation, ttl, text, call('HGET', bodies, key))
+            else record(key, kind, generation, ttl, text) end
+            tell(kind, generation, key, attempt, runner, kind == 'X' and sub(text, 1, 1) or '')
           end
+          if next then handOver(key, next)
+          elseif successor and not cancelled then
+            call('HSET', bodies, key, body)
+            wait(key, successor, 1, 0, instant(due), true)
+          else gone[#gone + 1] = key end
         end
       end
-      ${flush}
-      if #left > 0 then
-        for i = 1, #left do admit(left[i][1], left[i][2]) end
-        ${flush}
-      end
     end
-    ${hint}
-    publish()
-  end
-end
-
--- 2. Claim.
-local entries = {}
-if want > 0 then
-  local reply = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
-  if reply and reply.err then                               -- NOGROUP: a new docket, or somebody destroyed it (invariant 37)
-    call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
-    reply = call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
-  end
-  if reply then entries = reply[1][2] end
-end
-local seen, cursor, claims, fallen = #entries, '', {}, nil
-if seen > 0 then
-  ${look}
-  for i = seen, 1, -1 do
-    if entries[i] then cursor = entries[i][1] break end
-  end
-
-  -- All of them delivered for the first time?
-  local plain, changed, tail = quiet and maxDeliveries > 0, {}, '|' .. stamp .. consumer
-  for i = 1, seen do
-    local entry, row, text = entries[i] and entries[i][1], rows[i], texts[i]
-    local at = entry and 25 + #entry                        -- behind the entry that the row names
-    local due = entry and row and text and byte(row, 1) == 81 and byte(row, 2) == 48 and find(row, entry, 25, true) == 25
-      and find(row, '|1|0|', at, true) == at and sub(row, at + 5)
-    if not due or due ~= '' and find(due, '[|~]') then
-      plain = false
-      break
-    end
-    row = 'R' .. sub(row, 2, 24) .. token .. entry .. '|1|1|' .. due .. tail
-    changed[2 * i - 1], changed[2 * i] = names[i], row
-    claims[3 * i - 2], claims[3 * i - 1], claims[3 * i] = names[i], row, text
-  end
-  if not plain then
-    ${everything}
-    ${claim}
-    claims, fallen = out, parked
     ${flush}
-    if died then
-      ${inherit}
+    if #left > 0 then
+      for i = 1, #left do admit(left[i][1], left[i][2]) end
       ${flush}
     end
-    ${hint}
-    publish()
-  else call('HSET', state, unpack(changed)) end
+  end
+  ${reading}
+  if found > 0 then
+    ${look}
+    ${take}
+  end
+  ${hint}
+  publish()
 end
 
--- 3. Remember this call, tidy.
-if remove == 'idle' and seen == 0 and committed > 0 then call('XDEL', stream, unpack(settled)) end
-if committed == 0 and want == 0 then ${allowWhenFull} end
-local found = '|' .. seen .. '|' .. cursor .. '|'
-call('HSET', calls, lane, number .. '|' .. epoch .. found .. verdicts)
+-- 4. Remember this call, tidy.
+if remove == 'idle' and found == 0 and committed > 0 then call('XDEL', stream, unpack(settled)) end
+if committed == 0 and want == '0' then ${allowWhenFull} end
+local brought = '|' .. found .. '|' .. cursor .. '|'
+call('HSET', calls, lane, number .. '|' .. epoch .. brought .. verdicts)
 local age = ''
-if trim == 'now' or trim == 'idle' and seen == 0 then
+if trim == 'now' or trim == 'idle' and found == 0 then
   ${tidy}
 end
-return { verdicts .. found .. age .. '|' .. strikes, claims, fallen }
+return { verdicts .. brought .. age .. '|' .. strikes, claims, fallen }
 `,
 );
 
