@@ -39,6 +39,8 @@ for (const concurrency of [1, 8, 9, 100]) {
 
 test("Storage.step() leaves few entries while there is more to do", async (scene, stranger) => {
   const worker = scene.worker();
+  await add(scene, 1);
+  await drain(worker, 1); // from here on nothing is left
   let left = 5_000;
   await add(scene, left);
   let most = 0;
@@ -116,11 +118,28 @@ test(
   },
 );
 
+// Invariant 17: a stranger's, or what a lost script has left.
+test("Storage.step() takes a task once, however many entries name it", async (scene, stranger) => {
+  const worker = scene.worker();
+  await stranger.name("a");
+  await scene.add("a");
+  await stranger.name("a");
+  await scene.add("b");
+
+  const claims = await worker.claim();
+
+  deepEqual(keysOf(claims), ["a", "b"]);
+  await settle(worker, claims, 10);
+  equal(await stranger.entries(), 0);
+});
+
 // ── Helpers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Who looks at the stream, and may spoil it. */
 interface Stranger {
   entries(): Promise<number>;
+  /** Adds an entry for a key. */
+  name(key: string): Promise<unknown>;
   /** Somebody holds an entry that is older than all others. */
   holdOldEntry(): Promise<void>;
   releaseOldEntry(): Promise<void>;
@@ -145,6 +164,7 @@ function test(
       });
       await body(scene, {
         entries: () => redis.xlen(stream),
+        name: (key) => redis.xadd(stream, "*", "k", key),
         async holdOldEntry() {
           await redis.xgroup("CREATE", stream, "workers", "0", "MKSTREAM");
           await redis.xadd(stream, "1000-0", "k", "of long ago");
