@@ -284,11 +284,11 @@ onEveryStorage("Worker", (test) => {
     await stage.advance(20); // it has had time to take more
     await look();
     const { counts } = await storage.survey(1);
-    while (gauge.now > 0) {
+    await stage.eventually(async () => {
       held.splice(0, 2).forEach((release) => release());
       await look();
-      await stage.glance();
-    }
+      return gauge.runs === 120 && gauge.now === 0;
+    });
 
     deepEqual([counts.running, counts.queued], [concurrency, 20 - concurrency]);
     equal(gauge.runs, 120);

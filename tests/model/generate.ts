@@ -314,9 +314,9 @@ const watched: fc.Arbitrary<Command[]> = fc.oneof(
 
 /** Up to sixty commands, as often few as many; or what happens at gates; or what happens nearly always. */
 const play = fc.oneof(
-  { weight: 3, arbitrary: sequence(anything, 60) },
+  { weight: 4, arbitrary: sequence(anything, 60) },
   {
-    weight: 2,
+    weight: 6,
     arbitrary: sequence(
       fc.oneof(
         { weight: 2, arbitrary: crowd },
