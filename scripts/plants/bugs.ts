@@ -42,6 +42,86 @@ export const bugs: readonly Bug[] = [
     redis: step("row and sub(row, 25, 46) == tokens[i] and", "row and"),
   },
   {
+    name: "short way of settling: no token check",
+    redis: step("find(row, tokens[i], 25, true) == 25 and", ""),
+  },
+  {
+    name: "short way of settling: a part of the token is enough",
+    redis: step("and #tokens[i] == 22", ""),
+  },
+  {
+    name: "short way of settling: what was asked for meanwhile is overlooked",
+    redis: step("and byte(row, 2) == 48 and #tokens[i]", "and #tokens[i]"),
+  },
+  {
+    name: "short way of settling: a key twice counts twice",
+    redis: step("~= 67 or seen[key] then", "~= 67 then"),
+  },
+  {
+    name: "short way of settling: whatever came of it, it is completed",
+    redis: step("byte(outcomes[i], 1) ~= 67 or seen[key]", "seen[key]"),
+  },
+  {
+    name: "short way of settling: a record that is not wanted is kept",
+    redis: step("then ttl, text = '${STUB}', '' end", "then ttl = '${STUB}' end"),
+  },
+  {
+    name: "short way of settling: the body stays",
+    redis: step("call('HDEL', bodies, unpack(names))", ""),
+  },
+  {
+    name: "short way of settling: no ack",
+    redis: step("call('XACK', stream, 'workers', unpack(settled))", ""),
+  },
+  {
+    name: "short way of settling: the record of another",
+    redis: step("ttl, 'C' .. sub(rows[i], 3", "ttl, 'C' .. sub(rows[1], 3"),
+  },
+  {
+    name: "short way of claiming: the attempt and deliveries of before are overlooked",
+    redis: step("and find(row, '|1|0|', at, true) == at and", "and byte(row, at) == 124 and"),
+  },
+  {
+    name: "short way of claiming: the entry of an earlier life",
+    redis: step("and find(row, entry, 25, true) == 25", ""),
+  },
+  {
+    name: "short way of claiming: no maximum of deliveries",
+    redis: step("plain = maxDeliveries > 0", "plain = true"),
+  },
+  {
+    name: "short way of claiming: a place that is kept at a gate is overlooked",
+    redis: step("find(due, '[|~]')", "find(due, '~')"),
+  },
+  {
+    name: "short way of claiming: when it is due is forgotten",
+    redis: step("'|1|1|' .. due .. tail", "'|1|1|' .. tail"),
+  },
+  {
+    name: "short way of scheduling: the record of the same request is overlooked",
+    redis: schedule("areNew and not (texts[i] and", "areNew and not (false and"),
+  },
+  {
+    name: "short way of scheduling: what is live is overlooked",
+    redis: schedule("areNew = areNew and not rows[i] end", "end"),
+  },
+  {
+    name: "short way of scheduling: a key twice",
+    redis: schedule("local areNew = not repeated and", "local areNew ="),
+  },
+  {
+    name: "short way of scheduling: no bodies",
+    redis: schedule("call('HSET', bodies, unpack(bodyPairs))", ""),
+  },
+  {
+    name: "short way of scheduling: no rows",
+    redis: schedule("call('HSET', state, unpack(rowPairs))", ""),
+  },
+  {
+    name: "short way of scheduling: delays from no time at all",
+    redis: schedule("if timed or watched then", "if watched then"),
+  },
+  {
     name: "no owner check in claim: a live claim is taken over",
     memory: work(
       "if (!task?.run || task.run.renewedAt > expired) break;",
@@ -61,7 +141,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "settle without ack",
     memory: places("task.run.consumer.held.delete(task);", ""),
-    redis: step("call('XACK', stream, 'workers', unpack(settled))", ""),
+    redis: step("acknowledge(settled, remove == 'now')", ""),
   },
   {
     name: "request id ignored: live row",

@@ -80,6 +80,53 @@ test("GroupCommit.add() keeps as many groups under way as it has lanes", async (
   deepEqual(groups, [["a"], ["b"], ["c"]]);
 });
 
+test("GroupCommit.add() lets full groups go beyond its lanes, as far as it may", async () => {
+  const { commit, groups, ends } = held({ lanes: 2, fullLanes: 4, maxItems: 2 });
+  const add = async (...items: readonly string[]) => {
+    for (const item of items) void commit.add(item);
+    await settle();
+  };
+
+  await add("a", "b", "c", "d"); // two full ones, on the lanes
+  await add("e");
+  deepEqual(groups, [["a", "b"], ["c", "d"]]); // not full: it waits, it may become so
+  await add("f", "g");
+  deepEqual(groups.slice(2), [["e", "f"]]);
+  await add("h", "i", "j");
+  deepEqual(groups.slice(3), [["g", "h"]]); // no more than four
+  ends[0]();
+  await settle();
+
+  deepEqual(groups.slice(4), [["i", "j"]]);
+});
+
+test("GroupCommit.add() lets what is no full group wait until a lane is free", async () => {
+  const { commit, groups, ends } = held({ lanes: 1, fullLanes: 3, maxItems: 2 });
+  for (const item of ["a", "b", "c", "d", "e"]) void commit.add(item);
+  await settle();
+  deepEqual(groups, [["a", "b"], ["c", "d"]]);
+
+  ends[1]();
+  await settle();
+  deepEqual(groups.length, 2); // one is under way still, and that is all the lanes there are
+  ends[0]();
+  await settle();
+
+  deepEqual(groups.slice(2), [["e"]]);
+});
+
+test("GroupCommit.add() lets full groups wait for a lane, too, unless it is told otherwise", async () => {
+  const { commit, groups, ends } = held({ lanes: 2, maxItems: 1 });
+  for (const item of ["a", "b", "c"]) void commit.add(item);
+  await settle();
+  deepEqual(groups, [["a"], ["b"]]);
+
+  ends[0]();
+  await settle();
+
+  deepEqual(groups.slice(2), [["c"]]);
+});
+
 test("GroupCommit.add() puts no more items into a group than it may hold", async () => {
   const { commit, groups, ends } = held({ maxItems: 2 });
 

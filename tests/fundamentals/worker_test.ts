@@ -259,6 +259,102 @@ onEveryStorage("Worker", (test) => {
     }
   });
 
+  test("has held no more than it runs, as the storage sees it", async (stage) => {
+    const concurrency = 5;
+    const docket = await stage.connect();
+    const storage = await stage.open();
+    const gauge = new Gauge();
+    const held: (() => void)[] = [];
+    stage.afterwards(() => held.forEach((release) => release()));
+    const claimed: number[] = [];
+    const look = async () => void claimed.push((await storage.survey(1)).counts.running);
+    async function work(waits: boolean): Promise<void> {
+      gauge.enter();
+      if (waits) await new Promise<void>((resolve) => held.push(resolve));
+      else await look();
+      gauge.leave();
+    }
+    const add = (count: number, waits: boolean) =>
+      docket.addAll(Array.from({ length: count }, () => docket.call(work)(waits)));
+
+    await add(100, false);
+    await add(20, true);
+    stage.start(docket, { concurrency, gracePeriod: "1h" });
+    await stage.eventually(() => held.length === concurrency);
+    await stage.advance(20); // it has had time to take more
+    await look();
+    const { counts } = await storage.survey(1);
+    await stage.eventually(async () => {
+      held.splice(0, 2).forEach((release) => release());
+      await look();
+      return gauge.runs === 120 && gauge.now === 0;
+    });
+
+    deepEqual([counts.running, counts.queued], [concurrency, 20 - concurrency]);
+    equal(gauge.runs, 120);
+    equal(Math.max(...claimed), concurrency);
+  });
+
+  test("runs short tasks past long ones, however many, while one place is left", async (stage) => {
+    const docket = await stage.connect();
+    const release = Promise.withResolvers<void>();
+    stage.afterwards(() => release.resolve());
+    let begun = 0;
+    async function long(): Promise<string> {
+      begun++;
+      await release.promise;
+      return "long";
+    }
+    function short(n: number): number {
+      return n;
+    }
+    const add = <T>(count: number, one: (n: number) => Promise<T>) =>
+      Promise.all(Array.from({ length: count }, (_, n) => one(n)));
+    // The last of them are behind short ones: whoever comes first takes the places.
+    const longs = await add(5, () => docket.add(long)());
+    const shorts = await add(100, (n) => docket.add(short)(n));
+    longs.push(...await add(4, () => docket.add(long)()));
+    shorts.push(...await add(100, (n) => docket.add(short)(n)));
+
+    stage.start(docket, { concurrency: 10, gracePeriod: "1h" });
+    const results = await stage.soon(Promise.all(shorts.map((each) => each.result())));
+    const running = begun;
+    release.resolve();
+
+    deepEqual(results, [...Array(100).keys(), ...Array(100).keys()]);
+    equal(running, 9);
+    await stage.soon(Promise.all(longs.map((each) => each.result())));
+  });
+
+  // What one step has claimed is settled as it finishes, and not when all of it has
+  test("settles what has finished while others that came with it still run", async (stage) => {
+    for (const concurrency of [2, 10, 100]) {
+      const docket = await stage.connect();
+      const release = Promise.withResolvers<void>();
+      stage.afterwards(() => release.resolve());
+      const work = task("work", async (_context, n: number): Promise<number> => {
+        if (n === 0) await release.promise;
+        return n;
+      });
+      const executions = await docket.addAll(
+        Array.from({ length: concurrency }, (_, n) => docket.call(work)(n)),
+      );
+      const [slow, ...quick] = executions;
+
+      const worker = stage.start(docket, { concurrency, gracePeriod: "1h" });
+      const results = await stage.soon(Promise.all(quick.map((each) => each.result())));
+      const { state } = await slow.refresh();
+      const states = await Promise.all(quick.map(async (each) => (await each.refresh()).state));
+      release.resolve();
+
+      deepEqual(results, quick.map((_, i) => i + 1));
+      equal(state, "running");
+      deepEqual(new Set(states), new Set(["completed"]));
+      equal(await stage.soon(slow.result()), 0);
+      await stage.soon(worker.close());
+    }
+  });
+
   test("fills a place as soon as it is free", async (stage) => {
     const docket = await stage.connect();
     const { hold, started } = holding(stage);

@@ -21,8 +21,8 @@ export interface Wish {
   readonly when: When;
 }
 
-/** Whose token a commit or a renewal bears: the present run's, an earlier one's of the key, that of another key. */
-export type Token = "current" | "old" | "another's";
+/** Whose token a commit or a renewal bears: the present run's, all of it or not; an earlier one's of the key, another key's. */
+export type Token = "current" | "part" | "old" | "another's";
 
 export interface Outcome {
   readonly kind:
@@ -142,6 +142,8 @@ export type Command =
   }
   | { readonly do: "wait"; readonly place: Place; readonly want: number }
   | { readonly do: "advance" }
+  /** Somebody begins to listen, or nobody listens any more: where nobody does, the storage may take shorter ways. */
+  | { readonly do: "watch"; readonly on: boolean }
   /** A stranger moves the storage's pointer: what was read is shown again. */
   | { readonly do: "stray" }
   | { readonly do: "crash"; readonly place: Place }
@@ -227,6 +229,8 @@ export function describe(command: Command): string {
         : `a stranger destroys the ${command.what}; sweep`;
     case "advance":
       return "time passes";
+    case "watch":
+      return command.on ? "somebody watches" : "nobody watches any more";
     case "stray":
       return "all that was read is shown again";
     case "crash":

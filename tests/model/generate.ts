@@ -22,14 +22,19 @@ const key = fc.constantFrom(...KEYS);
 const place = fc.constantFrom<Place[]>(0, 1, 2);
 const lane = fc.constantFrom(0, 1);
 const late = fc.boolean();
-const maxDeliveries = fc.constantFrom(5, 5, 2, 1);
+const maxDeliveries = fc.constantFrom(5, 5, 5, 5, 2, 2, 1, 1, 0);
 const when = fc.constantFrom<When[]>("now", "now", "now", "soon", "soon", "past", "far");
 const token = fc.constantFrom<Token[]>(
   "current",
   "current",
   "current",
   "current",
+  "current",
+  "current",
+  "part",
   "old",
+  "old",
+  "another's",
   "another's",
 );
 
@@ -41,6 +46,8 @@ const settling = fc.record<Settling>({
   token,
   outcome: fc.record<Outcome>({
     kind: fc.constantFrom(
+      "completed",
+      "completed",
       "completed",
       "failed",
       "cancelled",
@@ -182,6 +189,7 @@ const anything = fc.oneof(
   },
   { weight: 2, arbitrary: command("wait", { place, want: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 1, arbitrary: command("advance", {}) },
+  { weight: 1, arbitrary: command("watch", { on: fc.boolean() }) },
   { weight: 1, arbitrary: command("stray", {}) },
   { weight: 1, arbitrary: command("crash", { place }) },
   { weight: 1, arbitrary: command("retire", { place }) },
@@ -269,11 +277,46 @@ const afterwards = fc.oneof(
   { weight: 6, arbitrary: anything },
 );
 
-/** Up to sixty commands, as often few as many; or what happens at gates. */
-export const commands: fc.Arbitrary<readonly Command[]> = fc.oneof(
-  { weight: 3, arbitrary: sequence(anything, 60) },
+/** As nearly always: all are new, all are taken for the first time, nearly all are completed; or something comes between. */
+const routine = fc.tuple(
+  command("schedule", {
+    wishes: fc.uniqueArray(wish, { minLength: 1, maxLength: 3, selector: ({ key }) => key }),
+    strikes: fc.constant("any"),
+  }),
+  takeAll,
+  command("step", {
+    ...steps,
+    commits: fc.array(
+      fc.oneof(
+        {
+          weight: 6,
+          arbitrary: fc.record<Settling>({
+            key,
+            token,
+            outcome: fc.constant({ kind: "completed", when: "now", record: true }),
+            leavesMore: fc.constant(false),
+          }),
+        },
+        { weight: 1, arbitrary: settling },
+      ),
+      { minLength: 1, maxLength: 4 },
+    ),
+    want: fc.constantFrom(0, 3),
+    from: fc.constant("new"),
+  }),
+);
+
+/** Now and then somebody watches from the beginning on. */
+const watched: fc.Arbitrary<Command[]> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Command[]>([]) },
+  { weight: 1, arbitrary: fc.constant<Command[]>([{ do: "watch", on: true }]) },
+);
+
+/** Up to sixty commands, as often few as many; or what happens at gates; or what happens nearly always. */
+const play = fc.oneof(
+  { weight: 4, arbitrary: sequence(anything, 60) },
   {
-    weight: 2,
+    weight: 6,
     arbitrary: sequence(
       fc.oneof(
         { weight: 2, arbitrary: crowd },
@@ -284,6 +327,21 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.oneof(
       30,
     ).map((parts) => parts.flat()),
   },
+  {
+    weight: 2,
+    arbitrary: sequence(
+      fc.oneof(
+        { weight: 2, arbitrary: routine },
+        { weight: 3, arbitrary: anything.map((one) => [one]) },
+      ),
+      30,
+    ).map((parts) => parts.flat()),
+  },
+);
+
+/** What is played. */
+export const commands: fc.Arbitrary<readonly Command[]> = fc.tuple(watched, play).map((parts) =>
+  parts.flat()
 );
 
 function sequence<T>(one: fc.Arbitrary<T>, maxLength: number): fc.Arbitrary<T[]> {

@@ -386,11 +386,6 @@ export class Model {
     return true;
   }
 
-  /** Whether something that was read is still to be shown once more. */
-  get shownAgain(): boolean {
-    return [...this.#tasks.values()].some(({ astray }) => astray);
-  }
-
   /** Takes over what was not renewed: all of it, if everything was looked at. `brought` is what the storage gave. */
   reclaim(
     { consumer, token, lease, maxDeliveries }: Reclaim,

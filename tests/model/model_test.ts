@@ -53,13 +53,16 @@ test("Storage does what the model does, whatever comes in whatever order (redis)
       // It writes down what is held for each limit, and not for each run: that would be one more write for each.
       knowsHolders: false,
       clock: () => systemClock.now(), // the server's: this machine's, which is set now and then
-      async stray() {
-        await forgetEnded(stranger, docket);
-        await stranger.xgroup("SETID", `{${docket}}:stream`, "workers", "0").catch(ignore);
+      async watch(on) {
+        const calls = `{${docket}}:calls`;
+        // It lasts for a while, whoever leaves: so it is taken away where nobody watches any more.
+        if (on) await stranger.hset(calls, "@watch", systemClock.now() + 3_600_000);
+        else await stranger.hdel(calls, "@watch");
       },
+      stray: () =>
+        stranger.xgroup("SETID", `{${docket}}:stream`, "workers", "0").then(ignore, ignore),
       async lose(what, consumer) {
         const stream = `{${docket}}:stream`;
-        await forgetEnded(stranger, docket);
         if (what === "stream") await stranger.del(stream);
         if (what === "group") await stranger.xgroup("DESTROY", stream, "workers").catch(ignore);
         if (what === "consumer") {
@@ -90,17 +93,6 @@ async function explore(numRuns: number, ground: () => Promise<Ground>): Promise<
   const failure = new Error(`${where}\n${(errorInstance as Error).message}`);
   failure.stack = ""; // where it was thrown says nothing
   throw failure;
-}
-
-/**
- * What has ended leaves its entry in the stream for a while. Where a pointer is moved these are shown again, too, and take
- * the room of others for a step: which of them, the model does not know. So only those are left that a row names.
- */
-async function forgetEnded(redis: Redis, docket: string): Promise<void> {
-  for (const [entry, [, key]] of await redis.xrange(`{${docket}}:stream`, "-", "+")) {
-    const row = await redis.hget(`{${docket}}:state`, key);
-    if (!row?.includes(entry)) await redis.xdel(`{${docket}}:stream`, entry);
-  }
 }
 
 /** Without a stream there is no pointer yet, and no group. */

@@ -58,6 +58,8 @@ export interface Ground {
   /** Reads a clock that goes on with the storage's, and how far its reading may be off, in milliseconds. */
   clock(): number;
   readonly blur: number;
+  /** Has somebody listen, or nobody any more, if that makes a difference. */
+  watch?(on: boolean): Promise<void>;
   /** Shows all that was read to whoever reads next, if the storage has such a pointer. */
   stray?(): Promise<void>;
   /** Breaks something, as a stranger would, if there is something to break. */
@@ -103,6 +105,9 @@ export async function play(commands: readonly Command[], ground: Ground): Promis
   }
 }
 
+/** More than there ever is to be read. */
+const ALL = 1_000;
+
 class Game implements AsyncDisposable {
   readonly #ground: Ground;
   readonly #model = new Model();
@@ -126,6 +131,8 @@ class Game implements AsyncDisposable {
   #reclaimer: Consumer | undefined;
   #ids = 0;
   #since = 0;
+  /** Whether things may be shown again that were read. */
+  #astray = false;
 
   constructor(ground: Ground) {
     this.#ground = ground;
@@ -159,11 +166,9 @@ class Game implements AsyncDisposable {
       }
     }
     match("count()", 0, await storage.count());
-    // What is left of them in the queue goes when a worker finds nothing to do.
-    for (let look = 0; look < 2; look++) {
-      const { claims } = await storage.step(this.#request(this.#consumer(0), 0, { want: 10 }));
-      match("claims at the end", 0, claims.length);
-    }
+    // What a stranger has shown again is still to be read.
+    const { claims } = await storage.step(this.#request(this.#consumer(0), 0, { want: ALL }));
+    match("claims when all have ended", 0, claims.length);
     for (const name of this.#names) match(`retire(${name})`, true, await storage.retire(name));
     for (const storage of this.#ground.storages) await storage[Symbol.asyncDispose]();
     try {
@@ -216,6 +221,7 @@ class Game implements AsyncDisposable {
         const { name } = this.#consumer(command.place);
         if (!this.#ground.lose) return "there is nothing to lose";
         await this.#ground.lose(command.what, name);
+        this.#astray ||= command.what === "group";
         return await this.#sweep((now, seen) => {
           if (command.what === "consumer") this.#model.lose(now, seen, name);
           else if (command.what !== "due") this.#model.lose(now, seen);
@@ -257,10 +263,14 @@ class Game implements AsyncDisposable {
       case "advance":
         await this.#ground.advance(PAST_SOON);
         return "";
+      case "watch":
+        await this.#ground.watch?.(command.on);
+        return "";
       case "stray":
         if (!this.#ground.stray) return "there is no pointer";
         if (!this.#model.stray()) return "not now";
         await this.#ground.stray();
+        this.#astray = true;
         return "";
       case "crash":
         this.#forget(command.place);
@@ -408,20 +418,19 @@ class Game implements AsyncDisposable {
   async #step(command: Extract<Command, { do: "step" }>): Promise<string> {
     const consumer = this.#consumer(command.place);
     const { aside } = consumer;
-    // What was settled may stay in the queue until a step finds nothing. Where all is shown again, it would be shown, too,
-    // and take the room of others: so such a step only settles.
-    const settlesOnly = this.#model.shownAgain && command.commits.length > 0;
-    const from = settlesOnly || command.from === "new"
-      ? NEW
-      : command.from === "own"
+    const from = command.from === "own"
       ? OWN
-      : aside?.cursor ?? NEW;
-    if (command.from === "aside" && !settlesOnly) consumer.aside = undefined;
+      : command.from === "aside"
+      ? aside?.cursor ?? NEW
+      : NEW;
+    if (command.from === "aside") consumer.aside = undefined;
     const { lane, maxDeliveries } = command;
+    // What is left of settled tasks may be shown again, too: it comes to nothing, but takes the place of others.
+    const room = this.#astray && command.want > 0 ? ALL : command.want;
     const step = this.#request(consumer, lane, {
       commits: command.commits.map((settling) => this.#commit(settling)),
       // Reading what it holds, it has room for all of it.
-      want: settlesOnly ? 0 : from === NEW ? command.want : KEYS.length,
+      want: from === NEW ? room : KEYS.length,
       from,
       maxDeliveries,
     });
@@ -436,6 +445,7 @@ class Game implements AsyncDisposable {
     match("strikes", this.#model.version, reply.strikes);
     this.#take(expected.claims as Claim[], reply.claims);
     if (from === NEW && step.want > 0 && !reply.more) {
+      this.#astray = false;
       const { count } = this.#model.ready(0);
       match("tasks that are ready, and no more are said to be,", expected.late, count);
     }
@@ -559,6 +569,7 @@ class Game implements AsyncDisposable {
     const consumer = this.#consumer(place);
     const { count, certain } = this.#model.ready(want);
     if (count === 0) return "nothing is ready";
+    if (this.#astray) return "not now";
     const room = certain ? want : count;
     const signal = AbortSignal.timeout(5_000); // memory cannot miss an arrival, and waits for ever
     const cursor = await consumer.storage.wait(consumer.name, room, 1_000, { signal });
@@ -722,16 +733,17 @@ class Game implements AsyncDisposable {
   #lease({ key, token }: Tokened): Lease & { readonly key: Key } {
     const current = this.#model.token(key);
     const running = KEYS.filter((other) => this.#model.token(other));
-    if (token === "current" && !current && running.length > 0) {
+    if ((token === "current" || token === "part") && !current && running.length > 0) {
       return this.#lease({ key: running[KEYS.indexOf(key) % running.length], token });
     }
     const past = this.#tokens.get(key) ?? [];
-    const found = token === "current"
+    const found = token === "current" || token === "part"
       ? current ?? past.at(-1)
       : token === "old"
       ? past.findLast((old) => old !== current)
       : KEYS.map((other) => this.#model.token(other)).find((other) => other && other !== current);
-    return { key, token: found ?? id("t", 0) };
+    const whole = found ?? id("t", 0);
+    return { key, token: token === "part" ? whole.slice(0, -1) : whole };
   }
 
   /** Unless the storage knows what it holds, a generation comes to the gates that it came to first. */

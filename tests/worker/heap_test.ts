@@ -31,6 +31,13 @@ test("Worker does not grow while it drains 200,000 tasks, and leaves nothing on 
   await assertNoLeaks(url, docket);
 });
 
+test("Worker does not grow while it drains 200,000 tasks in memory", async () => {
+  const { before, after, tasks } = await drainInOwnProcess("memory://heap", "heap");
+
+  const growth = after - before;
+  ok(growth < BOUND, `the heap grew by ${growth} bytes, ${growth / tasks} a task, from ${before}`);
+});
+
 /** Alone in its process, so that what other tests do to the heap is not counted. */
 async function drainInOwnProcess(url: string, docket: string): Promise<Growth> {
   const module = new URL("_draining.ts", import.meta.url).href;

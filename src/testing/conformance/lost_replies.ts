@@ -103,6 +103,60 @@ export function lostReplyTests(test: Test): void {
     equal((await scene.worker().claim()).length, 3);
   });
 
+  test("Storage.schedule() recognises each of many calls, whatever has become of it", async (scene) => {
+    const keys = ["ended", "running", "queued", "scheduled", "cancelled", "without record"];
+    const calls = keys.map((key) =>
+      scene.call(key, { due: key === "scheduled" ? { after: LONG } : undefined })
+    );
+    const [ended, running, queued, scheduled, cancelled, gone] = calls;
+    await scene.storage.schedule([ended, running, gone]);
+    const worker = scene.worker();
+    const claims = await worker.claim();
+    await worker.settle(claims[0], completed());
+    await worker.settle(claims[2], { kind: "completed", text: "", ttl: 0 }); // a stub is left
+    await scene.storage.schedule([queued, scheduled, cancelled]);
+    await scene.cancel("cancelled");
+    const before = await scene.storage.load(keys);
+
+    const verdicts = await scene.storage.schedule(calls);
+    const alone = await Promise.all([ended, cancelled, gone].map((call) => {
+      return scene.storage.schedule([call]);
+    }));
+
+    for (const verdict of [...verdicts, ...alone.flat()]) deepEqual(verdict, { kind: "scheduled" });
+    deepEqual(await scene.storage.load(keys), before);
+    deepEqual(keysOf(await worker.claim()), ["queued"]);
+  });
+
+  test("Storage.schedule() recognises the one of many calls that was sent before", async (scene) => {
+    const { storage } = scene;
+    const calls = ["a", "b", "c"].map((key) => scene.call(key, { body: `of ${key}` }));
+    const worker = scene.worker();
+    await storage.schedule([calls[1]]);
+    await worker.settle((await worker.claim())[0], completed()); // it is not live any more
+
+    const verdicts = await storage.schedule(calls);
+
+    deepEqual(verdicts.map(({ kind }) => kind), ["scheduled", "scheduled", "scheduled"]);
+    equal((await scene.find("b")).live, undefined);
+    deepEqual((await worker.claim()).map(({ body }) => body), ["of a", "of c"]);
+  });
+
+  test("Storage.step() repeats what it claimed beside what it completed", async (scene) => {
+    await scene.storage.schedule(["a", "b"].map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const [first] = await worker.claim(1);
+    const commits = [{ key: "a", token: first.token, settlement: completed() }];
+    const request = worker.request({ commits });
+    const { claims } = await scene.storage.step(request);
+
+    const again = await scene.storage.step(request);
+
+    deepEqual([again.claims, again.committed], [claims, undefined]);
+    deepEqual(keysOf(claims), ["b"]);
+    equal((await scene.ended("a")).state, "completed");
+  });
+
   test("Storage.schedule() recognises calls that replace one another", async (scene) => {
     const calls = [
       scene.call("a"),

@@ -59,6 +59,19 @@ export function promoteTests(test: Test): void {
     like(next, { generation, attempt: 2, deliveries: 1, due: before.due, body: "b|\n\0" });
   });
 
+  test("Storage.promote() keeps when a task was due that never ran", async (scene) => {
+    await scene.add("a", { due: { after: 20 } });
+    const { due } = await scene.live("a");
+    await scene.advance(40);
+
+    await scene.storage.promote(10);
+
+    equal((await scene.live("a")).due, due);
+    const [claim] = await scene.worker().claim();
+    like(claim, { due, attempt: 1, deliveries: 1 });
+    like(await scene.live("a"), claim);
+  });
+
   test("Storage.promote() takes no more than its limit", async (scene) => {
     const due = { after: 20 };
     await scene.storage.schedule(Array.from({ length: 25 }, (_, i) => scene.call(`${i}`, { due })));

@@ -59,6 +59,26 @@ export function scheduleTests(test: Test): void {
     like(await scene.live("no delay"), { state: "queued" });
   });
 
+  test("Storage.schedule() tells apart what is due by now and what is not", async (scene) => {
+    const before = await scene.storage.now();
+    await scene.storage.schedule([
+      scene.call("past", { due: { at: before - 1_000 } }),
+      scene.call("at once"),
+      scene.call("future", { due: { at: before + LONG } }),
+      scene.call("later", { due: { after: LONG } }),
+    ]);
+
+    like(await scene.live("past"), { state: "queued", due: before - 1_000 });
+    like(await scene.live("at once"), { state: "queued", due: undefined });
+    like(await scene.live("future"), { state: "scheduled", due: before + LONG });
+    equal((await scene.live("later")).state, "scheduled");
+    const claims = await scene.worker().claim();
+    deepEqual(claims.map(({ key, due }) => [key, due]), [
+      ["past", before - 1_000],
+      ["at once", undefined],
+    ]);
+  });
+
   test("Storage.schedule() takes any instant, and fractions of a millisecond", async (scene) => {
     const end = 8.64e15; // the last instant of a Date
     await scene.storage.schedule([
@@ -184,6 +204,23 @@ export function scheduleTests(test: Test): void {
     equal(verdicts.filter(({ kind }) => kind === "scheduled").length, 1_000);
     equal(await scene.storage.count(), 1_000);
     deepEqual(await scene.storage.schedule([]), []);
+  });
+
+  test("Storage.schedule() takes thousands of calls, new ones and others", async (scene) => {
+    const several = (count: number, body: string) =>
+      Array.from({ length: count }, (_, i) => scene.call(`key ${i}`, { body: `${body} ${i}` }));
+    const calls = several(4_500, "first");
+
+    const verdicts = await scene.storage.schedule(calls);
+    const others = await scene.storage.schedule(several(4_501, "second"));
+
+    deepEqual(new Set(verdicts.map(({ kind }) => kind)), new Set(["scheduled"]));
+    equal(others.filter(({ kind }) => kind === "exists").length, 4_500);
+    equal(others[4_500].kind, "scheduled");
+    equal(await scene.storage.count(), 4_501);
+    for (const i of [0, 999, 1_000, 1_001, 4_000, 4_499]) {
+      like(await scene.live(`key ${i}`), { generation: calls[i].generation, body: `first ${i}` });
+    }
   });
 
   test("Storage.schedule() never looks into a body", async (scene) => {

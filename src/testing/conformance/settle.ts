@@ -200,13 +200,97 @@ export function settleTests(test: Test): void {
 
   test("Storage.step() fences a token that resembles the right one", async (scene) => {
     const { worker, claim } = await scene.running("a");
-    const tokens = ["", "*", claim.token.slice(1), claim.token.toLowerCase(), randomId()];
+    const { token } = claim;
+    const parts = [token.slice(1), token.slice(0, -1)];
+    // Whatever stands behind a token where it is kept is none of it.
+    const longer = [..."|0123456789"].map((more) => token + more);
+    const tokens = ["", "*", ...parts, ...longer, token.toLowerCase(), randomId()];
 
-    for (const token of tokens.filter((token) => token !== claim.token)) {
-      equal(await worker.settle({ key: "a", token }, completed()), false);
+    for (const other of tokens.filter((other) => other !== token)) {
+      equal(await worker.settle({ key: "a", token: other }, completed()), false);
     }
 
-    like(await scene.live("a"), { state: "running", token: claim.token });
+    like(await scene.live("a"), { state: "running", token });
+  });
+
+  test("Storage.step() fences such a token also among others that count", async (scene) => {
+    await scene.storage.schedule(["a", "b", "c"].map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const [a, b, c] = await worker.claim();
+    const commits = [a, { key: "b", token: b.token.slice(0, -1) }, c].map(({ key, token }) => {
+      return { key, token, settlement: completed() };
+    });
+
+    const { committed } = await worker.step({ commits, want: 0 });
+
+    deepEqual(committed, [true, false, true]);
+    like(await scene.live("b"), { state: "running", token: b.token });
+    equal(await scene.storage.count(), 1);
+  });
+
+  test("Storage.step() keeps of each what is wanted, and of one a stub", async (scene) => {
+    await scene.storage.schedule(["a", "b", "c"].map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const [a, b, c] = await worker.claim();
+    const commits = [
+      { key: "a", token: a.token, settlement: completed("of a") },
+      { key: "b", token: b.token, settlement: { ...completed("of b"), ttl: 0 } as Settlement },
+      { key: "c", token: c.token, settlement: completed("of c") },
+    ];
+
+    equal((await worker.step({ commits, want: 0 })).committed, undefined);
+
+    like(await scene.ended("a"), { generation: a.generation, state: "completed", text: "of a" });
+    like(await scene.ended("b"), { generation: b.generation, state: "completed", text: "" }); // invariant 68
+    like(await scene.ended("c"), { generation: c.generation, state: "completed", text: "of c" });
+    equal(await scene.storage.count(), 0);
+  });
+
+  test("Storage.step() lets a key commit once, also twice completed within one call", async (scene) => {
+    await scene.storage.schedule(["a", "b"].map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const [a, b] = await worker.claim();
+    const commits = [
+      { key: "a", token: a.token, settlement: completed("first") },
+      { key: "b", token: b.token, settlement: completed("other") },
+      { key: "a", token: a.token, settlement: completed("second") },
+    ];
+
+    deepEqual((await worker.step({ commits, want: 0 })).committed, [true, true, false]);
+
+    equal((await scene.ended("a")).text, "first"); // invariant 20
+    equal((await scene.ended("b")).text, "other");
+  });
+
+  test("Storage.step() hands over to the replacement of one of many that are completed", async (scene) => {
+    await scene.storage.schedule(["a", "b"].map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const [a, b] = await worker.claim();
+    const { generation } = await scene.replace("b", { body: "next" });
+    const commits = [a, b].map(({ key, token }) => ({ key, token, settlement: completed() }));
+
+    const { committed, claims } = await worker.step({ commits, want: 5 });
+
+    equal(committed, undefined);
+    deepEqual(claims.map(({ key, body }) => [key, body]), [["b", "next"]]);
+    equal(claims[0].generation, generation);
+    equal((await scene.ended("b")).generation, b.generation);
+  });
+
+  test("Storage.step() settles more than a thousand at once", async (scene) => {
+    const keys = Array.from({ length: 1_100 }, (_, i) => `key ${i}`);
+    await scene.storage.schedule(keys.map((key) => scene.call(key)));
+    const worker = scene.worker();
+    const claims = await worker.claim(keys.length);
+    equal(claims.length, keys.length);
+    const commits = claims.map(({ key, token }) => ({ key, token, settlement: completed(key) }));
+
+    equal((await worker.step({ commits, want: 0 })).committed, undefined);
+
+    equal(await scene.storage.count(), 0);
+    for (const key of ["key 0", "key 999", "key 1000", "key 1099"]) {
+      equal((await scene.ended(key)).text, key);
+    }
   });
 
   test("Storage.step() fences an old run from the next generation of its key", async (scene) => {

@@ -50,6 +50,21 @@ export function watchTests(test: Test): void {
     watch.stop();
   });
 
+  test("Storage.watch() tells what one step settles and what it claims", async (scene) => {
+    const { worker, claim } = await scene.running("a");
+    const retried = await scene.running("retried");
+    await retried.worker.settle(retried.claim, { kind: "retried", due: undefined });
+    const { generation } = await scene.add("b");
+    const watch = await watching(scene);
+
+    await worker.step({ commits: [{ ...claim, settlement: failed() }], want: 5 });
+
+    deepEqual(await lifeOf(scene, watch, "a"), [[claim.generation, "failed"]]);
+    deepEqual(await lifeOf(scene, watch, "retried"), [[retried.generation, "running"]]);
+    deepEqual(await lifeOf(scene, watch, "b"), [[generation, "running"]]);
+    watch.stop();
+  });
+
   test("Storage.watch() tells a run's end before what takes its place", async (scene) => {
     const watch = await watching(scene);
     const chained = await scene.running("chained");

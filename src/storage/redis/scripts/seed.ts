@@ -52,7 +52,8 @@ for i = FIRST, #ARGV, 3 do
   local known = call('HGET', automatic, key)
   local record = call('MGET', recordPrefix .. key)[1]
   if seeded[key] then
-    reply = seeded[key] == generation and 'seeded' or 'live'
+    local known = seeded[key] == generation or record and sub(record, 2, 23) == generation
+    reply = known and 'seeded' or 'live'
   elseif row and sub(row, 3, 24) == generation or record and sub(record, 2, 23) == generation then
     reply = 'seeded'
   elseif row then
