@@ -8,6 +8,7 @@ import fc from "fast-check";
 import {
   type Command,
   type Entering,
+  type Key,
   KEYS,
   type Outcome,
   type Place,
@@ -244,6 +245,40 @@ const retry = fc.tuple(
   enterAll(fc.boolean()),
 );
 
+/** One passes gates that go by the time, is retried, and perhaps comes again; then comes another. */
+const recurrence = fc.record({
+  gates: fc.constantFrom(
+    ...ENTRIES.filter((names) => names.some((one) => one.startsWith("short"))),
+  ),
+  keys: fc.shuffledSubarray([...KEYS], { minLength: 2, maxLength: 2 }),
+  runs: fc.boolean(),
+  pauses: fc.boolean(),
+}).map(({ gates, keys: [key, other], runs, pauses }): Command[] => {
+  const enter = (key: Key, again: boolean): Command => {
+    return { do: "enter", entries: [{ key, token: "current", gates, again }] };
+  };
+  const take = (want: number, ...commits: readonly Settling[]): Command => {
+    return { do: "step", place: 0, lane: 0, maxDeliveries: 5, commits, want, from: "new" };
+  };
+  const outcome = { kind: "retried", when: "now", record: true } as const;
+  return [
+    {
+      do: "schedule",
+      wishes: [key, other].map((key) => ({ key, mode: "add", when: "now" })),
+      strikes: "any",
+    },
+    take(3),
+    enter(key, false),
+    { do: "promote", limit: 3, late: true },
+    take(3),
+    enter(key, true),
+    take(runs ? 3 : 0, { key, token: "current", outcome, leavesMore: false }),
+    ...runs ? [enter(key, true)] : [],
+    ...pauses ? [{ do: "advance" } as const] : [],
+    enter(other, false),
+  ];
+});
+
 /** What may become of them there. */
 const afterwards = fc.oneof(
   {
@@ -322,6 +357,7 @@ const play = fc.oneof(
         { weight: 2, arbitrary: crowd },
         { weight: 1, arbitrary: comeback },
         { weight: 1, arbitrary: retry },
+        { weight: 1, arbitrary: recurrence },
         { weight: 8, arbitrary: afterwards.map((one) => [one]) },
       ),
       30,
