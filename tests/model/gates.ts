@@ -142,9 +142,10 @@ export class Gates {
       isIn(grant, per, now) && !(mine && !isBefore(grant.dueIn, now))
     );
     if (others.length < max || sure.length < max && wentOn) {
-      const unsure = others.filter((grant) => !sure.includes(grant))
+      // They had gone by; or their time had not come: then they are still there.
+      const unsure = others.filter((grant) => isIn(grant, per, now) === undefined)
         .sort((a, b) => a.dueIn.to - b.dueIn.to);
-      const gone = unsure.slice(0, Math.max(0, others.length - max + 1)); // they had gone by
+      const gone = unsure.slice(0, Math.max(0, others.length - max + 1));
       return this.#keep(gate, grants.filter((grant) => !gone.includes(grant)), "pass");
     }
     const isForgotten = mine && isIn(mine, per, now) === undefined && fate === "dropped";
