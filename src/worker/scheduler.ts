@@ -16,9 +16,6 @@ const MAX_PROMOTED = 250;
 /** A hint can get lost; this often the scheduler looks by itself. */
 const POLL: Millis = 5_000;
 
-/** And this often while nothing is scheduled at all. */
-const IDLE_POLL: Millis = 10_000;
-
 const log = getLogger(["docket", "worker"]);
 
 /** What a {@linkcode Scheduler} needs. */
@@ -57,10 +54,10 @@ export class Scheduler {
       this.#hint = Infinity;
       let delay: Millis;
       try {
-        const { promoted, next } = await storage.promote(MAX_PROMOTED, { signal });
+        const { promoted, next = Infinity } = await storage.promote(MAX_PROMOTED, { signal });
         backoff.reset();
         if (promoted >= MAX_PROMOTED) continue;
-        delay = next === undefined ? IDLE_POLL : Math.max(resolution, Math.min(next, POLL));
+        delay = Math.max(resolution, Math.min(next, POLL));
       } catch (error) {
         if (signal.aborted) return;
         log.warn("Cannot queue what is due: {reason}; trying again", { reason: messageOf(error) });
