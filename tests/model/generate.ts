@@ -245,10 +245,10 @@ const retry = fc.tuple(
   enterAll(fc.boolean()),
 );
 
-/** One passes gates that go by the time, is retried, and perhaps comes again; then comes another. */
+/** One passes a cooldown or a debounce, is retried, and perhaps comes again; then comes another. */
 const recurrence = fc.record({
   gates: fc.constantFrom(
-    ...ENTRIES.filter((names) => names.some((one) => one.startsWith("short"))),
+    ...ENTRIES.filter((names) => names.some((one) => /^short (cooldown|debounce)$/.test(one))),
   ),
   keys: fc.shuffledSubarray([...KEYS], { minLength: 2, maxLength: 2 }),
   runs: fc.boolean(),
