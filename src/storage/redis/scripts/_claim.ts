@@ -16,8 +16,8 @@ local rows, texts = call('HMGET', state, unpack(names)), call('HMGET', bodies, u
 
 /**
  * Needs {@linkcode look}, the fragments of `_common.ts` and `_tasks.ts`, and `entries`, `expired` (may a live claim of
- * another be taken over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`, `progressPrefix`. Leaves `out`: flat, key, row and body for
- * each task to run; and `died`: whether a run ended here that may have held gates.
+ * another be taken over?), `consumer`, `token`, `maxDeliveries`, `recordTtl`, `progressPrefix`. Leaves `out`: flat, key,
+ * row and body for each task to run; and `died`: whether a run ended here that may have held gates.
  */
 export const claim = /* lua */ `
 local out, died, parked = {}, false, {}

@@ -26,8 +26,8 @@ now = time[1] * 1000 + math.floor(time[2] / 1000)
 /** Short names, `time`, `now` and `stamp`, made once: numbers are dear to print. */
 export const time = /* lua */ `
 ${short}
-local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now
+${readNow}
 local stamp = now .. '|'
 `;
 

@@ -6,7 +6,7 @@
 
 import { named } from "../keys.ts";
 import { type Script, script } from "../script.ts";
-import { events, hint, leave, lists, readNow, records, short, time } from "./_common.ts";
+import { events, hint, leave, lists, readNow, records, short } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
@@ -116,8 +116,11 @@ if areNew then
 end
 
 -- 2. Whatever comes.
+if now == 0 then
+  ${readNow}
+end
+local stamp = now .. '|'
 ${named("deferred", "background", "waiters", "gatePrefix", "events")}
-${time}
 ${lists}
 ${events}
 ${records}
