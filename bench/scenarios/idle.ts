@@ -10,8 +10,8 @@ import type { Scenario } from "../scenario.ts";
 /** Milliseconds until the worker has settled down: what is looked after from time to time is looked after once by then. */
 const SETTLE = 12_000;
 
-/** How many milliseconds are measured: some look around every five or ten seconds only. */
-const SPAN = 20_000;
+/** How many milliseconds are measured: some look around once in a minute only. */
+const SPAN = 60_000;
 
 /** A worker with nothing to do. */
 export const idle: Scenario = {

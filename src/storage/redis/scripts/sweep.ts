@@ -16,7 +16,7 @@ import { flush, places, tasks } from "./_tasks.ts";
 const MOST_CONSUMERS = 100;
 
 /** Where no task is alive there is little to repair: the next look has so many times as long. */
-const IDLE_PAUSES = 4;
+const IDLE_PAUSES = 8;
 
 /**
  * One page of the live tasks: XTRIM, DEL of the stream or the due set, XGROUP DESTROY and DELCONSUMER lose no task
