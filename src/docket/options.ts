@@ -111,7 +111,7 @@ export interface CallOptions {
    * What makes this work unique: while a task with this key is live, adding another does nothing. Any string of at most
    * 1,024 bytes.
    *
-   * @default a random UUID; of an automatic task that is registered here, its name
+   * @default a random id of 22 URL-safe characters, later ones behind earlier ones; of an automatic task that is registered here, its name
    */
   readonly key?: string;
   /**

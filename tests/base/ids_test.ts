@@ -1,8 +1,8 @@
 /** Ids are random, and as long as the storage scripts expect. */
 
-import { match, strictEqual as equal } from "node:assert/strict";
+import { deepStrictEqual, match, strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";
-import { ID_LENGTH, randomId } from "../../src/base/ids.ts";
+import { ID_LENGTH, randomId, timeOrderedId } from "../../src/base/ids.ts";
 
 test("randomId() gives 22 URL-safe characters, never the same twice", () => {
   const ids = Array.from({ length: 20_000 }, randomId); // many times the pool of random bytes
@@ -27,4 +27,29 @@ test("randomId() uses each character about as often as any other, at every place
   equal(counts.size, 3 * 64);
   // 100 each on average; ten standard deviations away is no accident.
   for (const [seen, count] of counts) equal(Math.abs(count - rounds / 64) < 100, true, seen);
+});
+
+test("timeOrderedId() gives 22 URL-safe characters that begin with a digit, later ones behind", async () => {
+  const ids: string[] = [];
+  for (let burst = 0; burst < 3; burst++) {
+    for (let i = 0; i < 5_000; i++) ids.push(timeOrderedId()); // many within one millisecond
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+
+  for (const id of ids) match(id, /^[0-3][A-Za-z0-9_-]{21}$/);
+  equal(new Set(ids).size, ids.length);
+  deepStrictEqual(ids, [...ids].sort());
+});
+
+test("timeOrderedId() writes all 128 bits of a UUID of version 7", () => {
+  const digits = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+  const before = Date.now();
+  const id = timeOrderedId();
+  let number = BigInt(id[0]);
+  for (const digit of id.slice(1)) number = number * 64n + BigInt(digits.indexOf(digit));
+
+  const hex = number.toString(16).padStart(32, "0");
+  match(hex, /^[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
+  const made = parseInt(hex.slice(0, 12), 16);
+  equal(made >= before - 1 && made <= Date.now() + 1_000, true, `${made} is not about ${before}`);
 });
