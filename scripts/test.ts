@@ -5,6 +5,8 @@
  * - `deno task check` (`--static`) stops before the tests.
  * - `deno task test tests/fundamentals` runs the tests of these paths and no checks. Whatever else
  *   stands there, such as `--filter`, goes to `deno test` as well.
+ * - `deno task test:faults` (`--faults`) runs what breaks servers, networks and processes, one file
+ *   after the other, as nothing may come between.
  *
  * @module
  */
@@ -12,19 +14,23 @@ import { stripVTControlCharacters } from "node:util";
 import config from "../deno.json" with { type: "json" };
 import { provideRedis } from "./redis.ts";
 
+/** Tests that need the machine for themselves. */
+const FAULTS = "tests/faults";
+
 const root = new URL("../", import.meta.url);
 const colors: Record<string, string> = Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" };
 
 async function main(args: string[]): Promise<number> {
   const given = args.filter((arg) => arg !== "--");
   const onlyChecks = given.includes("--static");
-  const selection = given.filter((arg) => arg !== "--static");
+  const inSeries = given.includes("--faults");
+  const selection = given.filter((arg) => arg !== "--static" && arg !== "--faults");
 
-  const failed = selection.length === 0 ? await runChecks() : [];
+  const failed = selection.length === 0 && !inSeries ? await runChecks() : [];
   if (failed.length > 0) console.log(`Failed: ${failed.join(", ")}`);
   if (onlyChecks) return failed.length > 0 ? 1 : 0;
 
-  const tests = await runTests(selection);
+  const tests = await runTests(selection, inSeries);
   console.log(`${tests.passed} passed, ${tests.failed} failed`);
   return failed.length > 0 || !tests.ok ? 1 : 0;
 }
@@ -72,7 +78,7 @@ interface Tally {
   readonly failed: number;
 }
 
-async function runTests(selection: readonly string[]): Promise<Tally> {
+async function runTests(selection: readonly string[], inSeries: boolean): Promise<Tally> {
   await using redis = await provideRedis();
   // An interrupt ends the tests only, so that this process still disposes the server.
   const interrupt = new AbortController();
@@ -80,9 +86,11 @@ async function runTests(selection: readonly string[]): Promise<Tally> {
     Deno.addSignalListener(signal, () => interrupt.abort());
   }
 
-  const everything = ["README.md", "docs", "mod.ts", "src", "tests"];
-  const paths = (await present(selection)).length > 0 ? [] : await present(everything);
-  const command = deno(["test", "-A", "--parallel", "--doc", ...selection, ...paths], {
+  const usual = inSeries ? [FAULTS] : ["README.md", "docs", "mod.ts", "src", "tests"];
+  const paths = (await present(selection)).length > 0 ? [] : usual;
+  const how = inSeries ? [] : ["--parallel", "--doc"];
+  if (!inSeries && paths.length > 0) how.push(`--ignore=${FAULTS}`);
+  const command = deno(["test", "-A", ...how, ...selection, ...paths], {
     env: { ...colors, REDIS_URL: redis.url },
     signal: interrupt.signal,
     stderr: "inherit",

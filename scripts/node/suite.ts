@@ -45,6 +45,8 @@ export const leftOut: Readonly<Record<string, string>> = {
   "tests/architecture_test.ts": "reads the TypeScript sources, whose code it never runs",
   "tests/examples_test.ts": "starts each example with Deno",
   "tests/exports_test.ts": "asks `deno doc`; entry_points.mjs compares the exports in Node",
+  "tests/faults/":
+    "breaks servers and processes that it starts with Deno, one test after the other",
   "tests/node/": "is about building this package, with Deno",
   "tests/processes/": "starts its workers and producers with Deno, to kill them",
   "tests/scripts/": "is about what only Deno runs: `deno compile`, `deno task bench`",
