@@ -28,6 +28,11 @@ export interface StorageOptions {
   readonly redis?: Readonly<Record<string, unknown>>;
 }
 
+/** What it takes to open a storage again from another thread: data, and nothing of this one. */
+export interface Reopening extends Omit<StorageOptions, "clock" | "lazy" | "signal"> {
+  readonly url: string;
+}
+
 const SCHEMES = "memory:, redis:, rediss:, unix:, valkey: or valkeys:";
 
 /**
