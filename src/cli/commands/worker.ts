@@ -11,6 +11,7 @@ import { standardTasks } from "../../docket/standard_tasks.ts";
 import type { Tasks } from "../../docket/registry.ts";
 import { toSettings } from "../../worker/options.ts";
 import { Worker } from "../../worker/worker.ts";
+import { Accidents } from "../accidents.ts";
 import { leaf } from "../command.ts";
 import { open } from "../connect.ts";
 import { refusing } from "../errors.ts";
@@ -57,9 +58,10 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
     worker = started;
     if (metricsPort !== undefined) expectRuns(docket, started);
   };
+  using accidents = new Accidents(() => worker);
   await Worker.run(docket, { ...options, untilFinished, onStart });
   log.info("Stopped working on {docket}", { docket: docket.name });
-  return 0;
+  return accidents.fatal ? 1 : 0;
 }
 
 /** A server takes its time to load, also one that nobody asked for. */
