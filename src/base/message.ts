@@ -74,6 +74,19 @@ export function decodeMessage(body: string): Message {
   throw new ProtocolError("Cannot read a stored message: it has no task or no arguments");
 }
 
+/** The name of a stored task; `undefined` when it cannot be read. The beginning of a message is enough. */
+export function taskOf(body: string): string | undefined {
+  try {
+    const name = NAME.exec(body)?.[1];
+    return name === undefined ? decodeMessage(body).task : JSON.parse(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As {@linkcode encodeMessage} begins. */
+const NAME = /^\{"task":("(?:[^"\\]|\\.)*")/;
+
 function isTime(value: unknown): boolean {
   return value === undefined || (Number.isSafeInteger(value) && value as number >= 0);
 }

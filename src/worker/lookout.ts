@@ -6,7 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep, systemClock } from "../base/clock.ts";
-import { decodeMessage } from "../base/message.ts";
+import { taskOf } from "../base/message.ts";
 import type { Claim } from "../storage/contract.ts";
 import type { Run, Running } from "./run.ts";
 
@@ -128,14 +128,5 @@ export class Lookout {
         ran,
       });
     }
-  }
-}
-
-/** Read only when there is something to tell. */
-function taskOf(body: string): string {
-  try {
-    return decodeMessage(body).task;
-  } catch {
-    return "unknown";
   }
 }

@@ -62,7 +62,7 @@ do
           local why = not attempt and 'row' or body and 'deliveries' or 'body'
           bury(key, generation, 'd', why, (attempt or 0) .. '|' .. last, body, attempt or 1, last)
           local n = #parked
-          parked[n + 1], parked[n + 2], parked[n + 3] = key, why, body or ''
+          parked[n + 1], parked[n + 2], parked[n + 3] = key, why, sub(body or '', 1, 4096) -- the whole may be what kills workers
         end
         local next = flags >= 2 and replacement(key)
         if next then handOver(key, next) else gone[#gone + 1] = key end
