@@ -7,8 +7,10 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core/constructs";
 import { redactUrl } from "../../base/redact.ts";
+import { internalsOf } from "../../docket/internals.ts";
 import { standardTasks } from "../../docket/standard_tasks.ts";
 import type { Tasks } from "../../docket/registry.ts";
+import { reopeningOf } from "../../worker/lease_keeper.ts";
 import { toSettings } from "../../worker/options.ts";
 import { Worker } from "../../worker/worker.ts";
 import { Accidents } from "../accidents.ts";
@@ -46,6 +48,7 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
   await refusing(() => {
     for (const tasks of [standardTasks, ...loaded]) docket.register(tasks as Tasks);
   });
+  if (options.leaseThread) await refusing(() => reopeningOf(internalsOf(docket)));
   let worker: Worker | undefined;
   const places = { metricsPort, metricsHost, healthPort, healthHost };
   await using _served = await serve(places, () => worker); // before anything is claimed

@@ -82,10 +82,10 @@ export function sweepTests(test: Test): void {
   test("Storage.sweep() forgets a consumer once its advertisement is over", async (scene) => {
     const worker = scene.worker();
     await worker.step();
-    await scene.storage.advertise(worker.name, 60, "text");
+    await scene.storage.advertise(worker.name, 600, "text");
     await scene.advance(40);
     equal((await sweep(scene, { silence: 20 })).retired, 0);
-    await scene.advance(60);
+    await scene.advance(600);
 
     equal((await sweep(scene, { silence: 20 })).retired, 1);
     deepEqual(await scene.storage.workers(), []);
