@@ -221,10 +221,12 @@ export class Client {
     const { clock, commandTimeout } = this.#settings;
     const { signal } = patience;
     const until = signal ? undefined : clock.monotonic() + commandTimeout;
+    // Whoever gives up in the end must have asked twice: a reply that got lost is found with the second try.
+    const longest = signal ? commandTimeout : commandTimeout / 2;
     return this.#persist(
       patience,
       until,
-      (left) => this.#commands.call(call, Math.min(left, commandTimeout), signal),
+      (left) => this.#commands.call(call, Math.min(left, longest), signal),
     );
   }
 
