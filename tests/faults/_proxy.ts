@@ -129,6 +129,11 @@ export class Proxy implements AsyncDisposable {
     };
   }
 
+  /** The ports behind which the server sees the connections that there are. */
+  get ports(): readonly number[] {
+    return [...this.#links].flatMap(({ port }) => port ?? []);
+  }
+
   /** How many bytes are on their way to the server. */
   get waiting(): number {
     return [...this.#links].reduce((sum, { waiting }) => sum + waiting, 0);
