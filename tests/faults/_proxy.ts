@@ -160,9 +160,11 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** What the server sends to the client behind this port, which is how it knows it, gets lost from now on. */
-  deafen(port: number): void {
-    for (const link of this.#links) if (link.port === port) void link.lose("down");
+  /** What the server sends to the client that it sees behind this port gets lost from now on, if it is one of ours. */
+  deafen(port: number): boolean {
+    const link = [...this.#links].find((link) => link.port === port);
+    void link?.lose("down");
+    return link !== undefined;
   }
 
   /** Ends the connections that there are: in an orderly way, or not. */
