@@ -85,34 +85,37 @@ faultTest("F26 what was delivered into a lost reply is run at once", async (stag
 });
 
 // The client's end is reset, and the server does not know: what comes next is delivered into its void.
-faultTest("F26 what is delivered to a connection that is gone is run within a second", async (stage) => {
-  const docket = await stage.through();
-  const producer = await stage.connect();
-  const tally = new Tally();
-  const note = task("note", ({ key }): string => {
-    tally.count(key);
-    return key;
-  });
-  docket.register(note);
-  const worker = stage.start(docket, { ...quick, redeliveryTimeout: "1h" });
-  const longest: number[] = [];
+faultTest(
+  "F26 what is delivered to a connection that is gone is run within a second",
+  async (stage) => {
+    const docket = await stage.through();
+    const producer = await stage.connect();
+    const tally = new Tally();
+    const note = task("note", ({ key }): string => {
+      tally.count(key);
+      return key;
+    });
+    docket.register(note);
+    const worker = stage.start(docket, { ...quick, redeliveryTimeout: "1h" });
+    const longest: number[] = [];
 
-  for (let round = 0; round < 4; round++) {
-    await stage.idle();
-    const { accepted } = stage.proxy;
-    stage.proxy.abandon();
-    await stage.eventually(() => stage.proxy.accepted >= accepted + 2);
-    if (round % 2 === 0) await stage.idle();
-    const start = performance.now();
-    const execution = await producer.add(note, { key: `${round}` })();
-    equal(await stage.soon(execution.result()), `${round}`);
-    longest.push(secondsSince(start));
-  }
+    for (let round = 0; round < 4; round++) {
+      await stage.idle();
+      const { accepted } = stage.proxy;
+      stage.proxy.abandon();
+      await stage.eventually(() => stage.proxy.accepted >= accepted + 2);
+      if (round % 2 === 0) await stage.idle();
+      const start = performance.now();
+      const execution = await producer.add(note, { key: `${round}` })();
+      equal(await stage.soon(execution.result()), `${round}`);
+      longest.push(secondsSince(start));
+    }
 
-  deepEqual(tally.repeated, []);
-  await worker.close();
-  stage.figure(`run at most ${Math.max(...longest)} s after the delivery was lost`);
-});
+    deepEqual(tally.repeated, []);
+    await worker.close();
+    stage.figure(`run at most ${Math.max(...longest)} s after the delivery was lost`);
+  },
+);
 
 faultTest("F29 what an old connection still brings changes nothing", async (stage) => {
   const docket = await stage.through();

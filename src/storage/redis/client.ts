@@ -11,7 +11,7 @@ import { ConnectionError, ProtocolError, StorageFullError } from "../../base/err
 import { Backoff } from "../../base/loop.ts";
 import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
-import { bare, codeOf, ConnectFailure, isElsewhere, judge } from "./failures.ts";
+import { bare, codeOf, isAbsent, isElsewhere, judge } from "./failures.ts";
 import type { Invocation } from "./script.ts";
 
 const log = getLogger(["docket", "redis"]);
@@ -190,6 +190,7 @@ export class Client {
       const answered = codeOf(error) !== undefined;
       if (answered && !this.closed) this.#idle.push(connection);
       else this.release(connection);
+      if (isElsewhere(error)) this.#leave();
       throw error;
     }
   }
@@ -256,11 +257,11 @@ export class Client {
       this.closing.throwIfAborted();
       unknown ||= codeOf(failure) === undefined; // a reply error says that nothing was done
       const left = until === undefined ? Infinity : until - clock.monotonic();
-      const last = left < SHORTEST_TRY || (hasty && failure instanceof ConnectFailure);
+      const last = left < SHORTEST_TRY || (hasty && isAbsent(failure));
       const error = this.#giveUp(failure, patience, { last, unknown });
       if (error) throw error;
       this.#noteLost(bare(failure));
-      if (isElsewhere(failure)) this.#commands.drop();
+      if (isElsewhere(failure)) this.#leave();
       await this.#pause(Math.min(backoff.next(), left / 2), signal);
     }
   }
@@ -282,7 +283,7 @@ export class Client {
         break;
       case "full":
         if (!last && !patience.failsWhenFull) return undefined;
-        return new StorageFullError(`${cannot} has no memory left, and nothing was written`, {
+        return new StorageFullError(`${cannot} ${lack(failure)}, and nothing was written`, {
           cause,
         });
       case "broken":
@@ -291,6 +292,11 @@ export class Client {
     if (!last) return undefined;
     const more = unknown && patience.unknown ? `; ${patience.unknown}` : "";
     return new ConnectionError(`${cannot}: ${cause.message}${more}`, { cause });
+  }
+
+  /** The server is not the one that is meant any more: readers and listeners must not stay with it either. */
+  #leave(): void {
+    for (const connection of this.#all) connection.drop();
   }
 
   async #pause(delay: Millis, signal?: AbortSignal): Promise<void> {
@@ -311,4 +317,9 @@ export class Client {
     this.#lost = false;
     log.info("{url} answers again", { url: this.url });
   }
+}
+
+/** What a full Redis has no room in. */
+function lack(failure: unknown): string {
+  return codeOf(failure) === "MISCONF" ? "cannot save to its disk" : "has no memory left";
 }
