@@ -245,7 +245,7 @@ faultTest(
     await workers[0].close();
 
     stage.figure(`closed ${took} s later, with a grace period of ${gracePeriod / 1_000} s`);
-    ok(took < 10, `it took ${took} s`);
+    ok(took < 4, `it took ${took} s`); // a grace period and a second, and what a busy machine adds
     equal((await (await stage.connect()).execution(execution.key))?.state, "running");
     stage.forget(); // it could not sign off
   },

@@ -15,7 +15,6 @@ import { randomId } from "../../src/base/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { cancelTests } from "../../src/testing/conformance/cancel.ts";
 import { concurrencyTests } from "../../src/testing/conformance/concurrency.ts";
-import { leaseTests } from "../../src/testing/conformance/leases.ts";
 import { listeningTests } from "../../src/testing/conformance/listening.ts";
 import { lostReplyTests } from "../../src/testing/conformance/lost_replies.ts";
 import { promoteTests } from "../../src/testing/conformance/promote.ts";
@@ -39,7 +38,6 @@ const PARTS = [
   stepTests,
   settleTests,
   concurrencyTests,
-  leaseTests,
   promoteTests,
   sweepTests,
   lostReplyTests,

@@ -1,5 +1,5 @@
 /**
- * How Redis is called: every command has a deadline, and this is the one place that calls again (invariants 70, 71).
+ * How Redis is called: every command has a deadline, and is sent again while that makes sense (invariants 70, 71).
  *
  * @module
  */
@@ -8,22 +8,13 @@ import { getLogger } from "@logtape/logtape";
 import type { Redis, RedisOptions } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError, StorageFullError } from "../../base/errors.ts";
-import { Backoff } from "../../base/loop.ts";
 import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, isAbsent, isElsewhere, judge } from "./failures.ts";
+import { BLOCKING_MARGIN, DOUBT, longestTry, pauses, SHORTEST_TRY } from "./policy.ts";
 import type { Invocation } from "./script.ts";
 
 const log = getLogger(["docket", "redis"]);
-
-/** A blocking read may come back so much later than it was told to. */
-const BLOCKING_MARGIN: Millis = 5_000;
-
-/** With less time left nothing is tried again. */
-const SHORTEST_TRY: Millis = 50;
-
-/** A question that is not answered for so long makes one doubt the connection. */
-const DOUBT: Millis = 1_000;
 
 /** What a {@linkcode Client} needs. */
 export interface ClientSettings {
@@ -222,8 +213,7 @@ export class Client {
     const { clock, commandTimeout } = this.#settings;
     const { signal } = patience;
     const until = signal ? undefined : clock.monotonic() + commandTimeout;
-    // Whoever gives up in the end must have asked twice: a reply that got lost is found with the second try.
-    const longest = signal ? commandTimeout : commandTimeout / 2;
+    const longest = longestTry(commandTimeout, signal !== undefined);
     return this.#persist(
       patience,
       until,
@@ -240,7 +230,7 @@ export class Client {
   ): Promise<T> {
     const { clock } = this.#settings;
     const { signal } = patience;
-    const backoff = new Backoff(20, 1_000);
+    const backoff = pauses();
     let unknown = false;
     for (;;) {
       signal?.throwIfAborted();

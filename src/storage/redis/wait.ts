@@ -6,10 +6,10 @@
 
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError } from "../../base/errors.ts";
-import { Backoff } from "../../base/loop.ts";
 import { OWN } from "../contract.ts";
 import type { Client } from "./client.ts";
 import { bare, codeOf, judge } from "./failures.ts";
+import { GLANCE, pauses } from "./policy.ts";
 
 /** Who waits, and for what. */
 export interface Wait {
@@ -18,12 +18,6 @@ export interface Wait {
   readonly timeout: Millis;
   readonly signal?: AbortSignal;
 }
-
-/**
- * A server that has not noticed the end of a connection delivers to the read on it, as long as that blocks. Meanwhile so
- * often somebody looks whether it did.
- */
-const GLANCE: Millis = 500;
 
 /** A read broke off: something may have been delivered that nobody saw, or may be yet (invariant 72). */
 interface Doubt {
@@ -55,7 +49,7 @@ export class Waiter {
   async wait(wait: Wait): Promise<string | undefined> {
     const { timeout, signal } = wait;
     const until = this.#clock.monotonic() + timeout;
-    const backoff = new Backoff(20, 1_000);
+    const backoff = pauses();
     for (;;) {
       this.#client.closing.throwIfAborted();
       if (signal?.aborted) return undefined;
