@@ -15,7 +15,7 @@ import { quick, secondsSince, Tally } from "./_stage.ts";
 const KILLS = 20;
 
 /** How many adds are acknowledged between two kills. */
-const ADDS = 100;
+const ADDS = 50;
 
 test("F15 a Redis that is killed twenty times under load loses nothing that was acknowledged", async () => {
   await using redis = await RestartingRedis.start(
