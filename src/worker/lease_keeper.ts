@@ -18,7 +18,7 @@ import type { Running } from "./run.ts";
 const STARTING: Millis = 10_000;
 
 /** One that has not closed its connection by then is ended all the same. */
-const ENDING: Millis = 1_000;
+const ENDING: Millis = 200;
 
 const log = getLogger(["docket", "worker"]);
 
