@@ -24,7 +24,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { task } from "@docket/docket";
 
 export async function leak(): Promise<string> {
-  void Promise.reject(new Error("leaked db://jane:canary@host"));
+  void Promise.reject(new Error("leaked db://jane:canary@host", { cause: new Error("db://j:canary@host") }));
   await sleep(50);
   return "done";
 }
