@@ -6,7 +6,7 @@
 
 import { named } from "../keys.ts";
 import { type Script, script } from "../script.ts";
-import { events, hint, leave, lists, readNow, records, short } from "./_common.ts";
+import { events, hint, leave, lists, newer, readNow, records, short } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
@@ -51,6 +51,7 @@ end
  *   task lives and while its record does (invariant 27).
  * - An add on a live key changes nothing. A replace removes what waits and leaves its record; of a running task it is
  *   kept aside and marked in the row, so that the two bodies never overlap (invariants 1, 2, 14).
+ * - A row of a newer version is in the way of a replace, too: what it would have to be taken off is not known.
  * - A live key has a row, a body, and exactly one of stream entry and due entry.
  * - With newer strikes than the caller has looked at nothing is written (invariant 56).
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
@@ -125,6 +126,7 @@ ${lists}
 ${events}
 ${records}
 ${leave}
+${newer}
 local generations = {}
 for i = 1, count do generations[i] = sub(ARGV[FIRST + i * 3 - 2], 2, 23) end
 local rows = fetch(state, names)
@@ -180,7 +182,7 @@ for i = 1, count do
   local reply
   if recorded[i] or row and sub(row, 3, 24) == generation or before and not beside[key] then
     reply = 'ok'
-  elseif row and not replace then
+  elseif row and (not replace or isNewer(row)) then
     reply = { row, call('HGET', bodies, key) or '' }
   elseif before then
     reply = 'deferred'
