@@ -87,19 +87,21 @@ onRedis("F40 A row of a newer version", (test) => {
   test("is left to its workers, and never parked, moved or dropped", async (stage) => {
     const docket = await stage.connect({ tasks: [greet] });
     await withNext(stage, async (next) => {
+      const keys = Array.from({ length: 20 }, (_, n) => `next ${n}`);
+      for (const key of keys.slice(10)) await next.schedule(key, 1);
       stage.start(docket, { redeliveryTimeout: LEASE, concurrency: 2 });
       await stage.soon((await docket.add(greet)("first")).result());
-
-      const keys = Array.from({ length: 20 }, (_, n) => `next ${n}`);
-      for (const [n, key] of keys.entries()) {
-        if (n % 2 === 0) await next.queue(key);
-        else await next.schedule(key, Date.now() + n);
-      }
+      for (const key of keys.slice(0, 10)) await next.queue(key);
       const beside = await Promise.all(keys.map((key) => docket.add(greet)(key)));
       await stage.soon(Promise.all(beside.map((each) => each.result())));
       await stage.sleep(2 * LEASE); // looked at by promote, step, reclaim and sweep, again and again
       deepEqual(next.ran, []);
-      for (const key of keys) ok((await next.look(key))[0]?.startsWith("N"), key);
+      for (const [n, key] of keys.entries()) {
+        const [row, due] = await next.look(key);
+        ok(row?.startsWith("N"), key);
+        if (n < 10) equal(due, null);
+        else ok(Number(due) > 1, key); // looked at, and put off
+      }
       deepEqual(await docket.dead(), []);
 
       await stage.eventually(async () => {
