@@ -83,14 +83,22 @@ export class Scene {
   }
 
   /** Starts a worker process; resolves when it is about to take work. */
-  async worker(name: string, setup: Partial<WorkerSetup> = {}): Promise<Child> {
-    const child = this.launch(name, setup);
+  async worker(
+    name: string,
+    setup: Partial<WorkerSetup> = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Child> {
+    const child = this.launch(name, setup, env);
     await this.happened("up", { pid: child.pid });
     return child;
   }
 
   /** Starts a worker process, without waiting for it. */
-  launch(name: string, setup: Partial<WorkerSetup> = {}): Child {
+  launch(
+    name: string,
+    setup: Partial<WorkerSetup> = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Child {
     const whole: WorkerSetup = {
       url: this.#url,
       docket: this.name,
@@ -101,7 +109,7 @@ export class Scene {
       ...setup,
       name,
     };
-    return this.#spawn("_worker.ts", name, whole);
+    return this.#spawn("_worker.ts", name, whole, env);
   }
 
   /** Starts a producer process. */
@@ -240,8 +248,13 @@ export class Scene {
     this.redis.disconnect();
   }
 
-  #spawn(script: string, name: string, setup: unknown): Child {
-    const child = new Child(script, name, setup);
+  #spawn(
+    script: string,
+    name: string,
+    setup: unknown,
+    env: Readonly<Record<string, string>> = {},
+  ): Child {
+    const child = new Child(script, name, setup, env);
     this.#children.push(child);
     return child;
   }
@@ -269,10 +282,16 @@ export class Child {
   #status?: Deno.CommandStatus;
   #output = "";
 
-  constructor(script: string, name: string, setup: unknown) {
+  constructor(
+    script: string,
+    name: string,
+    setup: unknown,
+    env: Readonly<Record<string, string>>,
+  ) {
     this.name = name;
     const command = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", new URL(script, import.meta.url).href, JSON.stringify(setup)],
+      env: { ...env },
       stdin: "piped", // held until it ends: it ends itself when this process is no more
       stdout: "null",
       stderr: "piped",
