@@ -12,7 +12,7 @@ import {
   strictEqual as equal,
 } from "node:assert/strict";
 import { type Docket, type Execution, Perpetual, Retry, task } from "../../mod.ts";
-import { onOwnRedis, type OwnRedisStage } from "../_harness.ts";
+import { onOwnRedis } from "../_harness.ts";
 import { Backup } from "./_backup.ts";
 
 const LEASE = 500;
