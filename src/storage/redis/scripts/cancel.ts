@@ -69,7 +69,7 @@ for i = FIRST, #ARGV, 2 do
   local row = call('HGET', state, key)
   local status = row and byte(row, 1)
   local generation = row and sub(row, 3, 24)
-  local flags = row and byte(row, 2) - 48
+  local flags = row and (byte(row, 2) or 48) - 48
   local strange = isNewer(row)
   local live = row and not strange and (wanted == '' or wanted == generation)
 

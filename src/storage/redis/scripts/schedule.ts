@@ -153,7 +153,7 @@ if repeated then
   for i = count, 1, -1 do
     local key, row = names[i], rows[i]
     if not applied[key] then
-      local waiting = row and (byte(row, 2) - 48) % 4 >= 2 and call('HGET', deferred, key)
+      local waiting = row and ((byte(row, 2) or 48) - 48) % 4 >= 2 and call('HGET', deferred, key)
       beside[key] = waiting and sub(waiting, 1, 22) == generations[i]
       if recorded[i] or beside[key] or row and sub(row, 3, 24) == generations[i] then applied[key] = i end
     end
@@ -175,7 +175,7 @@ for i = 1, count do
   if seen[key] then flush() row = call('HGET', state, key) end
   seen[key] = true
   ${instant}
-  local flags = row and byte(row, 2) - 48 or 0
+  local flags = row and (byte(row, 2) or 48) - 48 or 0
   local waiting = flags % 4 >= 2 and call('HGET', deferred, key)
   local previous = waiting and sub(waiting, 1, 22)
   local before = i < (applied[key] or 0)                     -- then what runs now ran then, too, if the last was deferred
