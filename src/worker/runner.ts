@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { CancelledError, LeaseLostError, messageOf, ShutdownError } from "../base/errors.ts";
-import { decodeArgs, decodeMessage, type Message } from "../base/message.ts";
+import { decodeArgs, decodeMessage, type Message, newerVersionOf } from "../base/message.ts";
 import type { Decision, Dependencies, Failure, TaskContext } from "../dependencies/dependency.ts";
 import type { Pool } from "../dependencies/pool.ts";
 import { type Replacement, Resources } from "../dependencies/resolve.ts";
@@ -147,7 +147,7 @@ export class Runner {
     try {
       message = decodeMessage(run.claim.body);
     } catch (error) {
-      return this.#clerk.unreadable(run, error);
+      return this.#holdNewer(run) ?? this.#clerk.unreadable(run, error);
     }
     const known = this.#internals.registry.get(message.task) ?? this.#fallback(message.task);
     if (!known) return this.#hold({ run, message });
@@ -231,10 +231,21 @@ export class Runner {
 
   /** Another worker may know it, or a later version of this one: it waits, and is charged nothing. */
   #hold(what: { readonly run: Run; readonly message: Message }): Settlement {
-    const { startedAt, heldSince = startedAt } = what.run.claim;
-    if (startedAt - heldSince >= this.#options.unknownTaskTtl) return this.#clerk.unknown(what);
+    if (this.#isHeldTooLong(what.run)) return this.#clerk.unknown(what);
     const after = this.#unknown.delay(what.message.task);
     return { kind: "released", due: { after }, held: true };
+  }
+
+  /** What a newer version wrote waits for one of its workers like a task that is unknown (F40); else `undefined`. */
+  #holdNewer(run: Run): Settlement | undefined {
+    const version = newerVersionOf(run.claim.body);
+    if (version === undefined || this.#isHeldTooLong(run)) return undefined;
+    const after = this.#unknown.delayOfNewer(version);
+    return { kind: "released", due: { after }, held: true };
+  }
+
+  #isHeldTooLong({ claim: { startedAt, heldSince = startedAt } }: Run): boolean {
+    return startedAt - heldSince >= this.#options.unknownTaskTtl;
   }
 
   async #runBare(what: Known): Promise<Settlement> {

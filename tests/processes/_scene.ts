@@ -84,14 +84,22 @@ export class Scene {
   }
 
   /** Starts a worker process; resolves when it is about to take work. */
-  async worker(name: string, setup: Partial<WorkerSetup> = {}): Promise<Child> {
-    const child = this.launch(name, setup);
+  async worker(
+    name: string,
+    setup: Partial<WorkerSetup> = {},
+    env: Environment = {},
+  ): Promise<Child> {
+    const child = this.launch(name, setup, env);
     await this.happened("up", { pid: child.pid });
     return child;
   }
 
   /** Starts a worker process, without waiting for it. */
-  launch(name: string, { heap, ...setup }: Partial<WorkerSetup & Limits> = {}): Child {
+  launch(
+    name: string,
+    { heap, ...setup }: Partial<WorkerSetup> & Pick<Launch, "heap"> = {},
+    env: Environment = {},
+  ): Child {
     const whole: WorkerSetup = {
       url: this.url,
       docket: this.name,
@@ -102,7 +110,7 @@ export class Scene {
       ...setup,
       name,
     };
-    return this.#spawn("_worker.ts", name, whole, heap);
+    return this.#spawn("_worker.ts", name, whole, { heap, env });
   }
 
   /** Starts a producer process. */
@@ -241,8 +249,8 @@ export class Scene {
     this.redis.disconnect();
   }
 
-  #spawn(script: string, name: string, setup: unknown, heap?: number): Child {
-    const child = new Child(script, name, setup, heap);
+  #spawn(script: string, name: string, setup: unknown, how: Launch = {}): Child {
+    const child = new Child(script, name, setup, how);
     this.#children.push(child);
     return child;
   }
@@ -260,11 +268,15 @@ export function select(
   );
 }
 
-/** What a process may use. */
-export interface Limits {
+/** How a process is started. */
+interface Launch {
   /** Its heap, in megabytes. */
-  readonly heap: number;
+  readonly heap?: number;
+  readonly env?: Environment;
 }
+
+/** Variables that it is given besides those of this process. */
+type Environment = Readonly<Record<string, string>>;
 
 /** A process of a test. */
 export class Child {
@@ -276,11 +288,12 @@ export class Child {
   #status?: Deno.CommandStatus;
   #output = "";
 
-  constructor(script: string, name: string, setup: unknown, heap?: number) {
+  constructor(script: string, name: string, setup: unknown, { heap, env }: Launch) {
     this.name = name;
     const flags = heap === undefined ? [] : [`--v8-flags=--max-old-space-size=${heap}`];
     const command = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", ...flags, new URL(script, import.meta.url).href, JSON.stringify(setup)],
+      env: { ...env },
       stdin: "piped", // held until it ends: it ends itself when this process is no more
       stdout: "null",
       stderr: "piped",
