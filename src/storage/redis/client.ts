@@ -5,14 +5,15 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import type { Redis, RedisOptions } from "ioredis";
+import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError, StorageFullError } from "../../base/errors.ts";
 import { Backoff } from "../../base/loop.ts";
 import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
-import { bare, codeOf, ConnectFailure, isElsewhere, judge } from "./failures.ts";
+import { bare, codeOf, ConnectFailure, judge } from "./failures.ts";
 import type { Invocation } from "./script.ts";
+import type { Topology } from "./topology.ts";
 
 const log = getLogger(["docket", "redis"]);
 
@@ -27,7 +28,7 @@ const DOUBT: Millis = 1_000;
 
 /** What a {@linkcode Client} needs. */
 export interface ClientSettings {
-  readonly redis: RedisOptions;
+  readonly topology: Topology;
   /** The name of the docket. */
   readonly docket: string;
   /** Shown in messages: without secrets. */
@@ -79,12 +80,13 @@ export class Client {
 
   /** A connection of its own, closed with this client at the latest. */
   connection(): Connection {
-    const { redis, clock, connectTimeout } = this.#settings;
+    const { topology, clock, connectTimeout } = this.#settings;
     const connection = new Connection({
-      redis,
+      topology,
       clock,
       connectTimeout,
       onLost: (cause) => this.#noteLost(cause),
+      onConnected: (place) => this.#gather(place),
     });
     this.#all.add(connection);
     return connection;
@@ -217,6 +219,11 @@ export class Client {
     this.#idle.length = 0;
   }
 
+  /** All connections lead to one server: where one is led elsewhere, the others follow. */
+  #gather(place: string): void {
+    for (const connection of this.#all) connection.follow(place);
+  }
+
   #retry<T>(patience: Patience, call: (redis: Redis) => Promise<T>): Promise<T> {
     const { clock, commandTimeout } = this.#settings;
     const { signal } = patience;
@@ -258,7 +265,6 @@ export class Client {
       const error = this.#giveUp(failure, patience, { last, unknown });
       if (error) throw error;
       this.#noteLost(bare(failure));
-      if (isElsewhere(failure)) this.#commands.drop();
       await this.#pause(Math.min(backoff.next(), left / 2), signal);
     }
   }

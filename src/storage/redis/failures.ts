@@ -24,7 +24,7 @@ const AGAIN: ReadonlySet<string> = new Set([
   "LOADING",
   "BUSY",
   "TRYAGAIN",
-  "CLUSTERDOWN",
+  "ASK", // a slot on its way: all of a docket has to be on the other side first
   "MISCONF",
   "NOREPLICAS",
   "UNBLOCKED",
@@ -32,7 +32,12 @@ const AGAIN: ReadonlySet<string> = new Set([
 ]);
 
 /** The server is not the master, or not the one for this slot, any more: it is looked up again (invariant 71). */
-const ELSEWHERE: ReadonlySet<string> = new Set(["READONLY", "MASTERDOWN", "MOVED", "ASK"]);
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  "READONLY",
+  "MASTERDOWN",
+  "MOVED",
+  "CLUSTERDOWN", // also what a node says that the others have given up
+]);
 
 const REFUSED: ReadonlySet<string> = new Set(["WRONGPASS", "NOAUTH", "NOPERM", "DENIED"]);
 

@@ -6,7 +6,7 @@
  */
 
 import type { Millis } from "../../base/clock.ts";
-import { redactUrl } from "../../base/redact.ts";
+import { redactUrls } from "../../base/redact.ts";
 import type {
   Call,
   Change,
@@ -39,12 +39,13 @@ import type {
   Waiting,
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
-import { readAddress } from "./address.ts";
+import { readAddress, type Urls } from "./address.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
 import { keysOf } from "./keys.ts";
 import { Requests } from "./requests.ts";
 import { Site } from "./site.ts";
+import { topologyOf } from "./topology.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Work } from "./work.ts";
 
@@ -53,8 +54,8 @@ import { Work } from "./work.ts";
  *
  * @throws {ConnectionError} When nobody answers, unless it is opened lazily.
  */
-export async function openRedis(url: URL, options: StorageOptions): Promise<Storage> {
-  const storage = new RedisStorage(url, options);
+export async function openRedis(urls: Urls, options: StorageOptions): Promise<Storage> {
+  const storage = new RedisStorage(urls, options);
   try {
     if (!options.lazy) await storage.connect(options.signal);
     return storage;
@@ -74,13 +75,14 @@ export class RedisStorage implements Storage {
   readonly #bus: Bus;
 
   constructor(
-    url: URL,
+    urls: Urls,
     { docket, clock, recordTtl, commandTimeout, connectTimeout, redis }: StorageOptions,
   ) {
-    this.url = redactUrl(url);
+    this.url = redactUrls(urls);
     const keys = keysOf(docket);
+    const always = { connectionName: `docket:${docket}`, connectTimeout };
     const client = new Client({
-      redis: { connectionName: `docket:${docket}`, ...readAddress(url, redis), connectTimeout },
+      topology: topologyOf(readAddress(urls, redis, always), docket, clock),
       docket,
       url: this.url,
       clock,
