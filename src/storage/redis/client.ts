@@ -12,6 +12,7 @@ import { Backoff } from "../../base/loop.ts";
 import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, ConnectFailure, judge } from "./failures.ts";
+import type { Replication } from "../contract.ts";
 import type { Invocation } from "./script.ts";
 import type { Topology } from "./topology.ts";
 
@@ -47,6 +48,13 @@ export interface Patience {
   readonly unknown?: string;
   /** Whether a full Redis is reported, rather than waited for. */
   readonly failsWhenFull?: boolean;
+}
+
+/** How a call differs from the others. */
+interface Detour {
+  readonly connection?: Connection;
+  /** How much longer than others it may take. */
+  readonly longer?: Millis;
 }
 
 /** All connections of one storage. */
@@ -116,18 +124,34 @@ export class Client {
 
   /** Runs a script; the same bytes again while its outcome is unknown (invariant 27). */
   run<Reply>(invocation: Invocation<Reply>, patience: Patience): Promise<Reply> {
-    const { sha, source, operands } = invocation;
-    const call = async (redis: Redis): Promise<Reply> => {
-      let raw: unknown;
-      try {
-        raw = await redis.call("EVALSHA", [sha, ...operands]);
-      } catch (error) {
-        if (codeOf(error) !== "NOSCRIPT") throw error;
-        raw = await redis.call("EVAL", [source, ...operands]);
-      }
-      return invocation.read(raw);
-    };
-    return this.#retry(patience, call);
+    return this.#retry(patience, (redis) => evaluate(redis, invocation));
+  }
+
+  /**
+   * Runs a script, and waits until replicas have what it wrote, or found written; tells how many have by the end of the
+   * timeout. It has a connection of its own, as others would wait along.
+   *
+   * @param mark A key to write: of a script that found all done there would be nothing to wait for.
+   */
+  async runReplicated<Reply>(
+    invocation: Invocation<Reply>,
+    { replicas, timeout }: Replication,
+    mark: string,
+    patience: Patience,
+  ): Promise<{ readonly reply: Reply; readonly acknowledged: number }> {
+    const connection = this.#idle.pop() ?? this.connection();
+    let isIdle = false;
+    try {
+      const result = await this.#retry(patience, async (redis) => {
+        const reply = await evaluate(redis, invocation);
+        return { reply, acknowledged: await confirm(redis, mark, replicas, timeout) };
+      }, { connection, longer: timeout });
+      isIdle = !this.closed;
+      return result;
+    } finally {
+      if (isIdle) this.#idle.push(connection);
+      else this.release(connection);
+    }
   }
 
   /** Runs one command. */
@@ -224,14 +248,19 @@ export class Client {
     for (const connection of this.#all) connection.follow(place);
   }
 
-  #retry<T>(patience: Patience, call: (redis: Redis) => Promise<T>): Promise<T> {
-    const { clock, commandTimeout } = this.#settings;
+  #retry<T>(
+    patience: Patience,
+    call: (redis: Redis) => Promise<T>,
+    { connection = this.#commands, longer = 0 }: Detour = {},
+  ): Promise<T> {
+    const { clock } = this.#settings;
     const { signal } = patience;
-    const until = signal ? undefined : clock.monotonic() + commandTimeout;
+    const deadline = this.#settings.commandTimeout + longer;
+    const until = signal ? undefined : clock.monotonic() + deadline;
     return this.#persist(
       patience,
       until,
-      (left) => this.#commands.call(call, Math.min(left, commandTimeout), signal),
+      (left) => connection.call(call, Math.min(left, deadline), signal),
     );
   }
 
@@ -314,5 +343,37 @@ export class Client {
   #noteBack(): void {
     this.#lost = false;
     log.info("{url} answers again", { url: this.url });
+  }
+}
+
+async function evaluate<Reply>(redis: Redis, invocation: Invocation<Reply>): Promise<Reply> {
+  const { sha, source, operands } = invocation;
+  let raw: unknown;
+  try {
+    raw = await redis.call("EVALSHA", [sha, ...operands]);
+  } catch (error) {
+    if (codeOf(error) !== "NOSCRIPT") throw error;
+    raw = await redis.call("EVAL", [source, ...operands]);
+  }
+  return invocation.read(raw);
+}
+
+/**
+ * How many replicas have all that was written before. WAIT looks at what its own connection wrote: a connection that
+ * wrote nothing would be told at once that all have it.
+ */
+async function confirm(
+  redis: Redis,
+  mark: string,
+  replicas: number,
+  timeout: Millis,
+): Promise<number> {
+  try {
+    const written = redis.call("SET", [mark, "", "PX", 1_000]);
+    const [, acknowledged] = await Promise.all([written, redis.call("WAIT", [replicas, timeout])]);
+    return Number(acknowledged);
+  } catch (error) {
+    if (codeOf(error) === "OOM") return 0; // what was to be replicated is written, and nobody can tell
+    throw error;
   }
 }
