@@ -372,7 +372,8 @@ function never(...signals: readonly (AbortSignal | undefined)[]): Promise<never>
   });
 }
 
-async function perform<S extends Stage>(
+/** Runs a test's body, and looks at what it left; neither may hang. */
+export async function perform<S extends Stage>(
   stage: S,
   body: (stage: S) => Promise<void>,
 ): Promise<void> {

@@ -65,6 +65,8 @@ export class Client {
   readonly #all = new Set<Connection>();
   readonly #closing = new AbortController();
   #lost = false;
+  /** Begins with the first connection. */
+  #following?: Promise<void>;
 
   constructor(settings: ClientSettings) {
     this.#settings = settings;
@@ -245,6 +247,10 @@ export class Client {
 
   /** All connections lead to one server: where one is led elsewhere, the others follow. */
   #gather(place: string): void {
+    this.#following ??= this.#settings.topology.follow?.(
+      (place) => this.#gather(place),
+      this.closing,
+    );
     for (const connection of this.#all) connection.follow(place);
   }
 

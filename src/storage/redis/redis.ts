@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Millis } from "../../base/clock.ts";
+import type { Clock, Millis } from "../../base/clock.ts";
 import { redactUrls } from "../../base/redact.ts";
 import type {
   Call,
@@ -39,13 +39,15 @@ import type {
   Waiting,
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
-import { readAddress, type Urls } from "./address.ts";
+import { type Address, readAddress, type Urls } from "./address.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
+import { Cluster } from "./cluster.ts";
 import { keysOf } from "./keys.ts";
 import { Requests } from "./requests.ts";
+import { Sentinels } from "./sentinels.ts";
 import { Site } from "./site.ts";
-import { topologyOf } from "./topology.ts";
+import { Lonely, type Topology } from "./topology.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Work } from "./work.ts";
 
@@ -256,5 +258,17 @@ export class RedisStorage implements Storage {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
+  }
+}
+
+/** Who knows which server of an address has a docket. */
+function topologyOf(address: Address, docket: string, clock: Clock): Topology {
+  switch (address.kind) {
+    case "server":
+      return new Lonely({ name: "", redis: address.named[0] });
+    case "sentinels":
+      return new Sentinels(address, clock);
+    case "cluster":
+      return new Cluster(address, docket, clock);
   }
 }

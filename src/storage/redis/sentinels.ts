@@ -5,15 +5,25 @@
  */
 
 import type { Redis, RedisOptions } from "ioredis";
-import type { Clock } from "../../base/clock.ts";
+import { onAbort } from "../../base/abort.ts";
+import { type Clock, type Millis, sleep } from "../../base/clock.ts";
+import { Backoff } from "../../base/loop.ts";
 import type { Address } from "./address.ts";
 import { ask, askInTurn } from "./ask.ts";
-import { codeOf } from "./failures.ts";
-import type { Place, Topology } from "./topology.ts";
+import { Connection } from "./connection.ts";
+import { codeOf, ConnectFailure } from "./failures.ts";
+import { Lonely, type Place, type Topology } from "./topology.ts";
+
+/** Published when another server has become the master: its name, the old host and port, the new ones. */
+const SWITCHED = "+switch-master";
+
+/** How often the sentinel that is listened to is asked whether it is still there, and how long it may take. */
+const PULSE: Millis = 5_000;
 
 /**
  * Asks the sentinels before each connection is made, so that whoever connects after a failover connects to the new
- * master. Those who are connected hear of it from the old one: it hangs up, or answers READONLY.
+ * master. Those who are connected hear of it from a sentinel: the old master, if it lives, takes itself for the master for
+ * seconds more, and what is written there is lost. Behind that stands what it does in the end: it hangs up.
  */
 export class Sentinels implements Topology {
   readonly #address: Address;
@@ -52,6 +62,55 @@ export class Sentinels implements Topology {
   heed(): void {}
 
   doubt(): void {}
+
+  async follow(moved: (place: string) => void, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(20, 1_000);
+    while (!signal.aborted) {
+      const [sentinel, ...others] = this.#sentinels;
+      try {
+        await this.#listen(sentinel, moved, backoff, signal);
+      } catch (error) {
+        const cause = error instanceof ConnectFailure ? error.cause : error;
+        if (codeOf(cause) === "NOPERM") return; // then it is as if every hint were missed
+      }
+      this.#sentinels = [...others, sentinel];
+      await sleep(this.#clock, backoff.next(), signal);
+    }
+  }
+
+  /** Listens to one sentinel until that is no longer there. */
+  async #listen(
+    sentinel: RedisOptions,
+    moved: (place: string) => void,
+    backoff: Backoff,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const clock = this.#clock;
+    const topology = new Lonely({ name: "", redis: sentinel });
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    const connection = new Connection({ topology, clock, connectTimeout: PULSE, onLost: leave });
+    const deafen = onAbort(signal, leave);
+    const call = (command: (redis: Redis) => Promise<unknown>) =>
+      connection.call(command, PULSE, gone.signal);
+    try {
+      const redis = await connection.ready();
+      redis.on("message", (_channel: string, text: string) => {
+        const [name, , , host, port] = text.split(" ");
+        if (name === this.#address.master) moved(`${host}:${port}`);
+      });
+      await call((redis) => redis.subscribe(SWITCHED));
+      moved((await this.#ask(sentinel, gone.signal)).name); // it may have been a moment ago
+      backoff.reset();
+      while (!gone.signal.aborted) {
+        await sleep(clock, PULSE, gone.signal);
+        await call((redis) => redis.ping());
+      }
+    } finally {
+      deafen();
+      connection.close();
+    }
+  }
 
   async #ask(sentinel: RedisOptions, signal: AbortSignal): Promise<Place> {
     const { master } = this.#address;

@@ -5,10 +5,6 @@
  */
 
 import type { Redis, RedisOptions } from "ioredis";
-import type { Clock } from "../../base/clock.ts";
-import type { Address } from "./address.ts";
-import { Cluster } from "./cluster.ts";
-import { Sentinels } from "./sentinels.ts";
 
 /** A server that was found. */
 export interface Place {
@@ -34,18 +30,9 @@ export interface Topology {
 
   /** Learns that a server did not answer, or hung up. */
   doubt(place: Place): void;
-}
 
-/** The topology behind an address. */
-export function topologyOf(address: Address, docket: string, clock: Clock): Topology {
-  switch (address.kind) {
-    case "server":
-      return new Lonely({ name: "", redis: address.named[0] });
-    case "sentinels":
-      return new Sentinels(address, clock);
-    case "cluster":
-      return new Cluster(address, docket, clock);
-  }
+  /** Tells the name of the place whenever it hears that the docket is elsewhere, until the signal aborts. A hint: it may be missed. */
+  follow?(moved: (place: string) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** One server, which has it always. */
