@@ -116,6 +116,7 @@ watchedTest(
     load.start(producer, { replicas: 2, timeout: 200 });
     await load.progress(20, "durable");
 
+    await stage.connect(); // and does nothing that would show it
     const master = await watched.master();
     await watched.demote();
     await watched.moved(master);
