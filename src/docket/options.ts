@@ -21,8 +21,9 @@ export interface DocketOptions {
    */
   readonly name?: string;
   /**
-   * Where the work is kept: `memory://<name>` (in this process, until it ends), `redis://`, `rediss://`, `unix://`,
-   * `valkey://` or `valkeys://`.
+   * Where the work is kept: `memory://<name>` (in this process, until it ends), `redis://user:password@host:port/db`,
+   * `unix://<path>`, `redis+sentinel://host,host/master/db` or `redis+cluster://host,host/`; with TLS `rediss…`, and with
+   * `valkey` or `valkeys` in the place of `redis` and `rediss`.
    *
    * @default the variable DOCKET_URL, else "redis://localhost:6379/0"
    */
@@ -55,7 +56,7 @@ export interface DocketOptions {
    * @default 1 MiB
    */
   readonly maxPayloadBytes?: number;
-  /** More options for the Redis client, such as `tls`. */
+  /** More options for the Redis client, such as `tls`, `sentinelPassword` or `natMap`. */
   readonly redis?: Readonly<Record<string, unknown>>;
   /** A storage of your own, instead of a URL. The docket closes it. */
   readonly storage?: Storage;

@@ -15,6 +15,7 @@ import { Docket, task } from "../../mod.ts";
 import { perform } from "../_harness.ts";
 import { NODE_TIMEOUT, Sharded } from "./_cluster.ts";
 import { Load, MovingStage } from "./_load.ts";
+import { documentedRights } from "./_rights.ts";
 
 const quick = { reconnectionDelay: 50 } as const;
 
@@ -63,7 +64,7 @@ clusterTest(
     await sharded.move(slot, from, to, async () => {
       standstill = performance.now();
       const before = await sharded.answered("ASK");
-      await stage.eventually(async () => await sharded.answered("ASK") >= before + 10);
+      await stage.eventually(async () => await sharded.answered("ASK") >= before + 3);
     });
     standstill = performance.now() - standstill;
     const asked = await sharded.answered("ASK");
@@ -115,6 +116,28 @@ clusterTest("F23 a docket whose node dies goes on at its replica", 1, async (sta
   );
   ok(outage < 20_000, `it took ${outage} ms`);
 });
+
+clusterTest(
+  "F46 a user who may do no more than is documented reaches the node",
+  0,
+  async (stage, sharded) => {
+    const rights = await documentedRights(stage.name);
+    for (const { admin } of sharded.nodes) {
+      await admin.call("ACL", ["SETUSER", "docket", ...rights, "+cluster|slots"]);
+      await admin.call("ACL", ["SETUSER", "default", "-@scripting"]);
+    }
+    const load = new Load(stage);
+    const docket = await stage.connect({ url: sharded.url().replace("//", "//docket:secret@") });
+    load.join(docket);
+    stage.start(docket, quick);
+    load.start(docket, undefined);
+
+    await load.progress(10);
+    await load.stop();
+    await stage.close();
+    for (const { admin } of sharded.nodes) await admin.call("ACL", ["SETUSER", "default", "+@all"]);
+  },
+);
 
 test("F23 a cluster has one database", async () => {
   const url = "redis+cluster://user:secret@127.0.0.1:1/5";

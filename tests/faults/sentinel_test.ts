@@ -17,6 +17,7 @@ import { ConnectionError, Docket, NotReplicatedError, task } from "../../mod.ts"
 import { perform } from "../_harness.ts";
 import { Load, MovingStage } from "./_load.ts";
 import { DOWN_AFTER, Watched } from "./_sentinel.ts";
+import { documentedRights } from "./_rights.ts";
 import { Node } from "./_servers.ts";
 
 const quick = { reconnectionDelay: 50, redeliveryTimeout: 1_500 } as const;
@@ -175,3 +176,40 @@ test("F22 a replica that is named as the master is not taken for it", async () =
 
   sentinel.close();
 });
+
+watchedTest(
+  "F46 a user who may do no more than is documented reaches the master",
+  async (stage, watched) => {
+    const rights = await documentedRights(stage.name);
+    for (const { admin } of watched.nodes) {
+      await admin.call("ACL", ["SETUSER", "docket", ...rights, "+role"]);
+    }
+    const watching = "on >watch +sentinel|get-master-addr-by-name +subscribe +ping &+switch-master";
+    for (const { admin } of watched.sentinels) {
+      await admin.call("ACL", ["SETUSER", "watcher", ...watching.split(" ")]);
+      await admin.call("ACL", ["SETUSER", "default", "-sentinel|get-master-addr-by-name"]);
+    }
+    const url = watched.url.replace("//", "//docket:secret@");
+    const load = new Load(stage);
+    const docket = await stage.connect({
+      url: `${url}?sentinelUsername=watcher&sentinelPassword=watch`,
+    });
+    load.join(docket);
+    stage.start(docket, quick);
+    load.start(docket, { replicas: 1, timeout: 2_000 });
+
+    await load.progress(10, "durable");
+    await load.stop();
+
+    const secrets = { url, redis: { sentinelUsername: "watcher", sentinelPassword: "wrong" } };
+    await rejects(stage.connect(secrets), (error) => {
+      ok(error instanceof ConnectionError && /WRONGPASS/.test(error.message), String(error));
+      ok(!/secret|wrong/.test(error.message), error.message);
+      return true;
+    });
+    await stage.close();
+    for (const { admin } of watched.sentinels) {
+      await admin.call("ACL", ["SETUSER", "default", "+@all"]);
+    }
+  },
+);
