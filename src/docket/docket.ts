@@ -462,7 +462,11 @@ export class Docket implements AsyncDisposable {
   ): Scheduler<readonly unknown[], unknown> {
     const { producer } = this.#internals;
     const plan = producer.plan(mode, task, options);
-    const sending = { signal: options.signal, replication: toReplication(options.durability) };
+    const { signal, durability } = options;
+    // The options themselves where that will do: adding is to make nothing that is not needed.
+    const sending = durability === undefined
+      ? options
+      : { signal, replication: toReplication(durability) };
     const schedule = (...args: readonly unknown[]) => producer.add(plan, args, sending);
     return Object.assign(schedule, { then: forgotten });
   }

@@ -187,7 +187,7 @@ export class Producer {
     sending: Sending,
   ): Promise<Execution[]> {
     const { storage, book } = this.#internals;
-    const { signal } = sending;
+    const { signal, replication } = sending;
     if (book.version === undefined) await this.#look(signal);
     let looked: string | undefined;
     for (;;) {
@@ -200,7 +200,7 @@ export class Producer {
       }
       const open = struck.includes(true) ? calls.filter((_, i) => !struck[i]) : calls;
       const verdicts = open.length > 0
-        ? await storage.schedule(open, { ...sending, strikes: version })
+        ? await storage.schedule(open, { signal, strikes: version, replication })
         : [];
       if (verdicts.some(({ kind }) => kind === "outdated")) {
         await this.#look(signal);

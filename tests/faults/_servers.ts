@@ -58,6 +58,12 @@ export class Node implements AsyncDisposable {
     await this.server[Symbol.asyncDispose](); // SIGKILL
   }
 
+  /** Whether anybody of a docket is connected to it. */
+  async isUsedBy(docket: string): Promise<boolean> {
+    const clients = String(await this.admin.call("CLIENT", ["LIST"]));
+    return clients.includes(`name=docket:${docket}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
   }

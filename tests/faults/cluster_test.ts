@@ -78,6 +78,7 @@ clusterTest(
     equal(await stage.soon(holding.result()), false);
     deepEqual([load.refused, load.repeated, held], [[], 0, 1]);
     equal(await cancelled.cancel(), "cancelled");
+    await stage.eventually(async () => !await from.isUsedBy(stage.name)); // who listens has come along
     const moved = await sharded.answered("MOVED");
     ok(moved > 0 && asked > 0, `MOVED ${moved} times, ASK ${asked} times`);
     equal(await from.admin.dbsize(), 0); // nothing was made anew on the side that it left

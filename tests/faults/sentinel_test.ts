@@ -122,10 +122,7 @@ watchedTest(
     await watched.demote();
     await watched.moved(master);
     // Nobody is left behind, where what they write is lost. The sentinels let it take itself for the master for 8 seconds.
-    await stage.eventually(async () => {
-      const clients = String(await master.admin.call("CLIENT", ["LIST"]));
-      return !clients.includes(`name=docket:${stage.name}`);
-    });
+    await stage.eventually(async () => !await master.isUsedBy(stage.name));
     const [role] = await master.admin.call("ROLE") as unknown[];
     equal(role, "master", "they were sent away, and had not heard");
     await load.progress(20);

@@ -88,8 +88,16 @@ export class Sentinels implements Topology {
     const clock = this.#clock;
     const topology = new Lonely({ name: "", redis: sentinel });
     const gone = new AbortController();
-    const leave = () => gone.abort();
-    const connection = new Connection({ topology, clock, connectTimeout: PULSE, onLost: leave });
+    const leave = () => {
+      gone.abort();
+      connection.close(); // also one that is still connecting
+    };
+    const connection: Connection = new Connection({
+      topology,
+      clock,
+      connectTimeout: PULSE,
+      onLost: leave,
+    });
     const deafen = onAbort(signal, leave);
     const call = (command: (redis: Redis) => Promise<unknown>) =>
       connection.call(command, PULSE, gone.signal);
