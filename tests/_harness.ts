@@ -372,7 +372,7 @@ function never(...signals: readonly (AbortSignal | undefined)[]): Promise<never>
   });
 }
 
-/** Runs a test's body, and looks at what it left; neither may hang. */
+/** Plays a test on its stage, and clears the stage. */
 export async function perform<S extends Stage>(
   stage: S,
   body: (stage: S) => Promise<void>,

@@ -8,10 +8,8 @@ import type { RedisOptions } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { Connection } from "./connection.ts";
 import { ConnectFailure } from "./failures.ts";
+import { HEAD_START } from "./policy.ts";
 import { Lonely } from "./topology.ts";
-
-/** Who has not answered after so long is not waited for alone. */
-const HEAD_START: Millis = 250;
 
 /** Nobody is waited for longer. */
 const PATIENCE: Millis = 5_000;

@@ -6,19 +6,17 @@
 
 import type { Redis, RedisOptions } from "ioredis";
 import { onAbort } from "../../base/abort.ts";
-import { type Clock, type Millis, sleep } from "../../base/clock.ts";
-import { Backoff } from "../../base/loop.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
+import type { Backoff } from "../../base/loop.ts";
 import type { Address } from "./address.ts";
 import { ask, askInTurn } from "./ask.ts";
 import { Connection } from "./connection.ts";
 import { codeOf, ConnectFailure } from "./failures.ts";
+import { pauses, PULSE } from "./policy.ts";
 import { Lonely, type Place, type Topology } from "./topology.ts";
 
 /** Published when another server has become the master: its name, the old host and port, the new ones. */
 const SWITCHED = "+switch-master";
-
-/** How often the sentinel that is listened to is asked whether it is still there, and how long it may take. */
-const PULSE: Millis = 5_000;
 
 /**
  * Asks the sentinels before each connection is made, so that whoever connects after a failover connects to the new
@@ -64,7 +62,7 @@ export class Sentinels implements Topology {
   doubt(): void {}
 
   async follow(moved: (place: string) => void, signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff(20, 1_000);
+    const backoff = pauses();
     while (!signal.aborted) {
       const [sentinel, ...others] = this.#sentinels;
       try {
