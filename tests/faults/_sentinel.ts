@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import type { Redis } from "ioredis";
 import { freePort } from "../../scripts/redis.ts";
 import { redisBinary } from "../../scripts/redis_binary.ts";
@@ -146,18 +147,18 @@ export class Sentinel implements AsyncDisposable {
 
   /** Freezes it. */
   freeze(): void {
-    Deno.kill(this.#child.pid!, "SIGSTOP");
+    process.kill(this.#child.pid!, "SIGSTOP");
   }
 
   /** Lets it go on. */
   thaw(): void {
-    Deno.kill(this.#child.pid!, "SIGCONT");
+    process.kill(this.#child.pid!, "SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.admin.disconnect();
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      Deno.kill(this.#child.pid!, "SIGKILL"); // ends a frozen one too
+      process.kill(this.#child.pid!, "SIGKILL"); // ends a frozen one too
     }
     await this.#exit;
     await rm(this.#directory, { recursive: true, force: true });

@@ -5,6 +5,7 @@
  */
 
 import { fail } from "node:assert/strict";
+import process from "node:process";
 import { Redis } from "ioredis";
 import { type OwnRedis, startRedis } from "../../scripts/redis.ts";
 
@@ -34,8 +35,8 @@ export class Node implements AsyncDisposable {
   }
 
   /** Starts one; `args` are given to the server. */
-  static async start(args: readonly string[]): Promise<Node> {
-    return new Node(await startRedis({ args }));
+  static async start(args: readonly string[], binary?: string): Promise<Node> {
+    return new Node(await startRedis({ args, binary }));
   }
 
   get port(): number {
@@ -44,12 +45,12 @@ export class Node implements AsyncDisposable {
 
   /** Freezes it. */
   freeze(): void {
-    Deno.kill(this.server.pid, "SIGSTOP");
+    process.kill(this.server.pid, "SIGSTOP");
   }
 
   /** Lets it go on. */
   thaw(): void {
-    Deno.kill(this.server.pid, "SIGCONT");
+    process.kill(this.server.pid, "SIGCONT");
   }
 
   /** Kills it, as a crash would. */
