@@ -9,10 +9,10 @@ import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError, StorageFullError } from "../../base/errors.ts";
 import { meters } from "../../instrumentation/meters.ts";
+import type { Replication } from "../contract.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, isAbsent, isElsewhere, judge } from "./failures.ts";
 import { BLOCKING_MARGIN, DOUBT, longestTry, pauses, SHORTEST_TRY } from "./policy.ts";
-import type { Replication } from "../contract.ts";
 import type { Invocation } from "./script.ts";
 import type { Topology } from "./topology.ts";
 
