@@ -148,7 +148,7 @@ function startError(port: number, output: string): Error {
  * A port that is free now. It lies below the ports that systems give to outgoing connections: a client
  * that retries while a test restarts the server can then not sit on the server's port itself.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const server = createServer().listen(port, "127.0.0.1");
