@@ -37,6 +37,7 @@ import { Seeder } from "./seeder.ts";
 import { Settler } from "./settler.ts";
 import { Shutdown } from "./shutdown.ts";
 import { Sweeper } from "./sweeper.ts";
+import { warn } from "./warning.ts";
 
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
 const CLEAN_UP: Millis = 1_000;
@@ -395,6 +396,7 @@ export class Worker implements AsyncDisposable {
         renewer.run(end),
         sweeper.run(stop),
         heartbeat.run(stop),
+        warn(this.#internals.storage, stop),
         ...seeder ? [seeder.run(stop)] : [],
       ],
     };

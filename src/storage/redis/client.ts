@@ -12,7 +12,10 @@ import { Backoff } from "../../base/loop.ts";
 import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, ConnectFailure, isElsewhere, judge } from "./failures.ts";
+import type { Keys } from "./keys.ts";
+import { describeDenied, neededCommands } from "./permissions.ts";
 import type { Invocation } from "./script.ts";
+import { deniedOf } from "./scripts/permitted.ts";
 
 const log = getLogger(["docket", "redis"]);
 
@@ -30,6 +33,7 @@ export interface ClientSettings {
   readonly redis: RedisOptions;
   /** The name of the docket. */
   readonly docket: string;
+  readonly keys: Keys;
   /** Shown in messages: without secrets. */
   readonly url: string;
   readonly clock: Clock;
@@ -114,18 +118,27 @@ export class Client {
 
   /** Runs a script; the same bytes again while its outcome is unknown (invariant 27). */
   run<Reply>(invocation: Invocation<Reply>, patience: Patience): Promise<Reply> {
-    const { sha, source, operands } = invocation;
     const call = async (redis: Redis): Promise<Reply> => {
-      let raw: unknown;
       try {
-        raw = await redis.call("EVALSHA", [sha, ...operands]);
+        return await evaluate(redis, invocation);
       } catch (error) {
-        if (codeOf(error) !== "NOSCRIPT") throw error;
-        raw = await redis.call("EVAL", [source, ...operands]);
+        throw codeOf(error) === "NOPERM" ? await this.#named(redis, error as Error) : error;
       }
-      return invocation.read(raw);
     };
     return this.#retry(patience, call);
+  }
+
+  /** Redis 7.0 says that a script was refused a command, and not which: it is asked. */
+  async #named(redis: Redis, refusal: Error): Promise<Error> {
+    const { keys } = this.#settings;
+    try {
+      const denied = await evaluate(redis, deniedOf(keys));
+      const said = describeDenied(denied ?? [], neededCommands(keys), keys);
+      if (said) refusal.message = `NOPERM the user may not ${said}`;
+    } catch {
+      // Scripts themselves are forbidden, and that is what it said; or it is gone.
+    }
+    return refusal;
   }
 
   /** Runs one command. */
@@ -275,8 +288,9 @@ export class Client {
       case "again":
         break;
       case "refused":
-        // With a signal it is tried again: passwords are changed while workers run.
-        last ||= !patience.signal;
+        // With a signal it is connected again: passwords are changed while workers run. What a command is refused for
+        // will not change in a second, and must not be taken for a lost connection.
+        last ||= !patience.signal || !(failure instanceof ConnectFailure);
         break;
       case "full":
         if (!last && !patience.failsWhenFull) return undefined;
@@ -308,5 +322,18 @@ export class Client {
   #noteBack(): void {
     this.#lost = false;
     log.info("{url} answers again", { url: this.url });
+  }
+}
+
+/** Calls a script by its hash, or where that is not known with its text. */
+async function evaluate<Reply>(
+  redis: Redis,
+  { sha, source, operands, read }: Invocation<Reply>,
+): Promise<Reply> {
+  try {
+    return read(await redis.call("EVALSHA", [sha, ...operands]));
+  } catch (error) {
+    if (codeOf(error) !== "NOSCRIPT") throw error;
+    return read(await redis.call("EVAL", [source, ...operands]));
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isRefusal } from "./permissions.ts";
+
 /**
  * What to do about a failure: try again; report that there is no memory left (nothing was written); report that the user,
  * the password or the permissions are wrong, which only a person can change; report that it will fail again.
@@ -56,6 +58,7 @@ export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name !== "ReplyError") return undefined;
   const { message } = error;
   if (message.startsWith("ERR max number of clients")) return "TRYAGAIN";
+  if (isRefusal(message)) return "NOPERM"; // scripts say so in words of their own
   // Redis 6 wraps what a command in a script said: "ERR Error running script (…): @user_script: 3: -OOM command …".
   const inner = message.startsWith("ERR Error") ? /-([A-Z]{3,}) /.exec(message)?.[1] : undefined;
   return inner ?? /^-?([A-Z]+)/.exec(message)?.[1] ?? "ERR";

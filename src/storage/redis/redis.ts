@@ -13,7 +13,9 @@ import type {
   Discard,
   EndedTask,
   Entry,
+  Examination,
   Found,
+  Inspection,
   Lease,
   Notice,
   Passage,
@@ -42,6 +44,7 @@ import type { StorageOptions } from "../open.ts";
 import { readAddress } from "./address.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
+import { Inspector } from "./inspector.ts";
 import { keysOf } from "./keys.ts";
 import { Requests } from "./requests.ts";
 import { Site } from "./site.ts";
@@ -71,6 +74,7 @@ export class RedisStorage implements Storage {
   readonly #requests: Requests;
   readonly #work: Work;
   readonly #upkeep: Upkeep;
+  readonly #inspector: Inspector;
   readonly #bus: Bus;
 
   constructor(
@@ -82,6 +86,7 @@ export class RedisStorage implements Storage {
     const client = new Client({
       redis: { connectionName: `docket:${docket}`, ...readAddress(url, redis), connectTimeout },
       docket,
+      keys,
       url: this.url,
       clock,
       commandTimeout,
@@ -92,6 +97,7 @@ export class RedisStorage implements Storage {
     this.#requests = new Requests(site);
     this.#work = new Work(site, clock);
     this.#upkeep = new Upkeep(site, this.#requests);
+    this.#inspector = new Inspector(site);
     this.#bus = new Bus({ client, keys, clock, commandTimeout });
   }
 
@@ -232,6 +238,14 @@ export class RedisStorage implements Storage {
 
   sweep(sweep: Sweep, options?: Waiting): Promise<Swept> {
     return this.#upkeep.sweep(sweep, options);
+  }
+
+  inspect(options?: Waiting): Promise<Inspection> {
+    return this.#inspector.inspect(options);
+  }
+
+  examine(options?: Waiting): Promise<Examination> {
+    return this.#inspector.examine(options);
   }
 
   retire(consumer: string, options?: Waiting): Promise<boolean> {
