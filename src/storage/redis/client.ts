@@ -13,7 +13,7 @@ import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, ConnectFailure, isElsewhere, judge } from "./failures.ts";
 import type { Keys } from "./keys.ts";
-import { describeDenied, neededCommands } from "./permissions.ts";
+import { describeDenied, describeKeys, neededCommands } from "./permissions.ts";
 import type { Invocation } from "./script.ts";
 import { deniedOf } from "./scripts/permitted.ts";
 
@@ -131,13 +131,15 @@ export class Client {
   /** Redis 7.0 says that a script was refused a command, and not which: it is asked. */
   async #named(redis: Redis, refusal: Error): Promise<Error> {
     const { keys } = this.#settings;
+    let said: string | undefined;
     try {
       const denied = await evaluate(redis, deniedOf(keys));
-      const said = describeDenied(denied ?? [], neededCommands(keys), keys);
-      if (said) refusal.message = `NOPERM the user may not ${said}`;
+      said = describeDenied(denied ?? [], neededCommands(keys), keys);
     } catch {
-      // Scripts themselves are forbidden, and that is what it said; or it is gone.
+      // Not even that is allowed, for the same reason; or it is gone.
+      if (/\bkeys?\b/.test(refusal.message)) said = describeKeys(keys);
     }
+    if (said) refusal.message = `NOPERM the user may not ${said}`;
     return refusal;
   }
 

@@ -80,14 +80,10 @@ export class Look {
   async judge(): Promise<Info | undefined> {
     const info = await this.#info();
     if (info) this.findings.push(...judgeInfo(info, await this.#save(info)));
-    const { client, keys } = this.site;
-    const patience = { what: "ask for permissions", signal: this.#signal };
-    const denied = await this.allowed("permissions", () => client.run(deniedOf(keys), patience));
-    if (denied === undefined) this.#unknown.push("permissions: this Redis cannot tell them");
-    const said = describeDenied(denied ?? [], neededCommands(keys), keys);
-    if (said) {
+    const missing = await this.#missing();
+    if (missing) {
       const text =
-        `The user of Redis may not ${said}: allow it what Docket's guide to production lists`;
+        `The user of Redis may not ${missing}: allow it what Docket's guide to production lists`;
       this.findings.unshift({ about: "permissions", text });
     }
     return info;
@@ -129,6 +125,20 @@ export class Look {
       const note = `${what}: ${messageOf((error as Error).cause)}`;
       if (!this.#unknown.includes(note)) this.#unknown.push(note);
       return undefined;
+    }
+  }
+
+  /** What the user may not do, in words. */
+  async #missing(): Promise<string | undefined> {
+    const { client, keys } = this.site;
+    const patience = { what: "ask for permissions", signal: this.#signal };
+    try {
+      const denied = await client.run(deniedOf(keys), patience);
+      if (denied === undefined) this.#unknown.push("permissions: this Redis cannot tell them");
+      return describeDenied(denied ?? [], neededCommands(keys), keys);
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      return `even be asked: ${messageOf((error as Error).cause)}`; // it may run no scripts, or is for other keys
     }
   }
 

@@ -87,14 +87,18 @@ const MOST_NAMED = 10;
 export function describeDenied(
   denied: readonly Command[],
   needed: readonly Command[],
-  { prefix }: Keys,
+  keys: Keys,
 ): string | undefined {
   if (denied.length === 0) return undefined;
+  const { prefix } = keys;
   const onKeys = needed.filter((command) => command.some((part) => part.startsWith(prefix)));
-  if (onKeys.every((command) => denied.includes(command))) {
-    return `touch the keys and channels that begin with "${prefix}"`;
-  }
+  if (onKeys.every((command) => denied.includes(command))) return describeKeys(keys);
   const names = [...new Set(denied.map(([name]) => name))];
   const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
   return `run ${names.slice(0, MOST_NAMED).join(", ")}${more} on what begins with "${prefix}"`;
+}
+
+/** What a user may not do who is for other keys. */
+export function describeKeys({ prefix }: Keys): string {
+  return `touch the keys and channels that begin with "${prefix}"`;
 }
