@@ -39,7 +39,7 @@ test("F20 a worker warns once of a Redis that evicts, and says what to set", asy
 });
 
 test("F16 a worker warns once of a Redis that keeps nothing on disk", async () => {
-  const forgetful = await said([]);
+  const forgetful = await said(["--save", ""]);
   deepEqual(forgetful, [
     'Redis keeps nothing on disk (appendonly no, save ""): when it stops, everything on the docket may be lost; ' +
     "set appendonly yes",

@@ -21,7 +21,9 @@ export function readAddress(url: URL, own: Readonly<Record<string, unknown>> = {
     ...(url.password && { password: decodeURIComponent(url.password) }),
     db: database(url),
     ...rest,
-    ...(isSecure(url) || tls ? { tls: { ...serverName(url), ...tls } } : {}),
+    ...(isSecure(url) || tls
+      ? { tls: { ...serverName(url), rejectUnauthorized: true, ...tls } }
+      : {}),
     ...required,
   };
 }

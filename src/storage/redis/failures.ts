@@ -64,14 +64,30 @@ export function codeOf(error: unknown): string | undefined {
   return inner ?? /^-?([A-Z]+)/.exec(message)?.[1] ?? "ERR";
 }
 
+const UNTRUSTED =
+  "the server's certificate is not valid now, or of an authority that is not known here; " +
+  "give that one's certificate as redis.tls.ca or in NODE_EXTRA_CA_CERTS";
+
+/** What to do about a certificate that is refused: the runtimes do not say, and not each tells all of them apart. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  CERT_HAS_EXPIRED: "the server needs a new one",
+  CERT_NOT_YET_VALID: "one of the clocks is wrong",
+  ERR_TLS_CERT_ALTNAME_INVALID: "connect by a name that the certificate holds",
+};
+
 /** What may be shown of an error of the client library: its own properties hold the command, password included. */
 export function bare(error: unknown): Error {
   const { message, code } = (error ?? {}) as { message?: unknown; code?: unknown };
   const text = typeof message === "string" && message !== "" ? message : String(code ?? error);
   // Redis adds which line of which script said so.
-  const plain = new Error(
-    text.replace(/\.? script: [0-9a-f]{40}, on @user_script.*$/, "").slice(0, 300),
-  );
+  const said = text.replace(/\.? script: [0-9a-f]{40}, on @user_script.*$/, "").slice(0, 300);
+  const remedy = REMEDIES[String(code)];
+  const plain = new Error(remedy ? `${said}: ${remedy}` : said);
   if (typeof code === "string") Object.assign(plain, { code });
   return plain;
 }

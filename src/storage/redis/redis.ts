@@ -5,6 +5,7 @@
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
 import type { Millis } from "../../base/clock.ts";
 import { redactUrl } from "../../base/redact.ts";
 import type {
@@ -83,8 +84,10 @@ export class RedisStorage implements Storage {
   ) {
     this.url = redactUrl(url);
     const keys = keysOf(docket);
+    const address = readAddress(url, redis);
+    if (address.tls?.rejectUnauthorized === false) warnOfAnybody(this.url);
     const client = new Client({
-      redis: { connectionName: `docket:${docket}`, ...readAddress(url, redis), connectTimeout },
+      redis: { connectionName: `docket:${docket}`, ...address, connectTimeout },
       docket,
       keys,
       url: this.url,
@@ -269,4 +272,12 @@ export class RedisStorage implements Storage {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
   }
+}
+
+function warnOfAnybody(url: string): void {
+  getLogger(["docket", "redis"]).warn(
+    "The certificate of {url} is not checked, because rejectUnauthorized is false: whoever stands in between reads the " +
+      "password, and may run any task; give redis.tls.ca instead",
+    { url },
+  );
 }
