@@ -238,8 +238,13 @@ export interface Storage extends AsyncDisposable {
    */
   inspect(options?: Waiting): Promise<Inspection>;
 
-  /** As {@linkcode Storage.inspect}, and what it keeps; in bounded calls that change nothing, for whoever looks for a fault. */
-  examine(options?: Waiting): Promise<Examination>;
+  /**
+   * As {@linkcode Storage.inspect}, and what it keeps; in bounded calls that change nothing, for whoever looks for a fault.
+   *
+   * @param options `silence`: consumers that are not advertised and have not been heard of for so long are without a worker;
+   * a minute, if not given.
+   */
+  examine(options?: Waiting & { readonly silence?: Millis }): Promise<Examination>;
 
   /** Forgets a consumer, unless it still holds something; tidies up. */
   retire(consumer: string, options?: Waiting): Promise<boolean>;

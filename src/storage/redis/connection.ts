@@ -121,7 +121,7 @@ export class Connection {
     } catch (error) {
       destroy(client);
       const cause = failure ?? error;
-      throw new ConnectFailure(bare(cause).message, { cause });
+      throw new ConnectFailure(bare(cause, redis.password).message, { cause });
     } finally {
       disarm();
       this.#half = undefined;

@@ -80,12 +80,18 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "connect by a name that the certificate holds",
 };
 
-/** What may be shown of an error of the client library: its own properties hold the command, password included. */
-export function bare(error: unknown): Error {
+/**
+ * What may be shown of an error of the client library: its own properties hold the command, password included. And what
+ * answers may say the password back: another program than Redis, or one whose AUTH has another name.
+ */
+export function bare(error: unknown, password?: string | null): Error {
   const { message, code } = (error ?? {}) as { message?: unknown; code?: unknown };
   const text = typeof message === "string" && message !== "" ? message : String(code ?? error);
   // Redis adds which line of which script said so.
-  const said = text.replace(/\.? script: [0-9a-f]{40}, on @user_script.*$/, "").slice(0, 300);
+  const said = (password ? text.replaceAll(password, "***") : text).replace(
+    /\.? script: [0-9a-f]{40}, on @user_script.*$/,
+    "",
+  ).slice(0, 300);
   const remedy = REMEDIES[String(code)];
   const plain = new Error(remedy ? `${said}: ${remedy}` : said);
   if (typeof code === "string") Object.assign(plain, { code });

@@ -53,8 +53,9 @@ export function judgeInfo(info: Info, save: string | undefined): Finding[] {
 }
 
 function version(info: Info): Finding[] {
-  const [major, minor] = (info.get("redis_version") ?? "").split(".").map(Number);
-  if (!(major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))) return [];
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(info.get("redis_version") ?? "") ?? [];
+  if (major === undefined || Number(major) > OLDEST[0]) return [];
+  if (Number(major) === OLDEST[0] && Number(minor) >= OLDEST[1]) return [];
   const text = `${serverOf(info)} is too old: Docket needs Redis ${
     OLDEST.join(".")
   } or later, or Valkey`;

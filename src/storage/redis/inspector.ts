@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Millis } from "../../base/clock.ts";
 import { ConnectionError, messageOf, ProtocolError } from "../../base/errors.ts";
 import type {
   ConsumerState,
@@ -20,8 +21,8 @@ import { describeDenied, isRefusal, neededCommands } from "./permissions.ts";
 import { deniedOf } from "./scripts/permitted.ts";
 import type { Site } from "./site.ts";
 
-/** Who has been silent for longer than a lease usually lasts, and is not advertised, is dead. */
-const SILENT = 60_000;
+/** Longer than a lease usually lasts. */
+const SILENCE: Millis = 60_000;
 
 /** Inspects one docket's Redis. */
 export class Inspector implements Pick<Storage, "inspect" | "examine"> {
@@ -37,12 +38,14 @@ export class Inspector implements Pick<Storage, "inspect" | "examine"> {
     return look.inspection;
   }
 
-  async examine({ signal }: Waiting = {}): Promise<Examination> {
+  async examine(
+    { signal, silence = SILENCE }: Waiting & { readonly silence?: Millis } = {},
+  ): Promise<Examination> {
     const look = new Look(this.#site, signal);
     const info = await look.judge();
     const consumers = await look.consumers();
     const { families, partial, lasting } = await measureFamilies(look);
-    const silent = consumers.filter(({ alive, idle }) => !alive && idle > SILENT);
+    const silent = consumers.filter(({ alive, idle }) => !alive && idle > silence);
     if (silent.length > 0) look.findings.push(orphaned(silent));
     if (lasting.length > 0) look.findings.push(neverExpiring(lasting));
     const entries = families.find(({ name }) => name === "stream")?.entries ?? 0;

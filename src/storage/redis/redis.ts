@@ -247,7 +247,7 @@ export class RedisStorage implements Storage {
     return this.#inspector.inspect(options);
   }
 
-  examine(options?: Waiting): Promise<Examination> {
+  examine(options?: Waiting & { readonly silence?: Millis }): Promise<Examination> {
     return this.#inspector.examine(options);
   }
 
