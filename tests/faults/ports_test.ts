@@ -64,7 +64,7 @@ test("F49 whatever is sent, the next one who asks is answered", async () => {
       await say(served.url, text, true);
       equal(await statusOf(served.url), 200);
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });
 
