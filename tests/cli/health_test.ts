@@ -1,5 +1,5 @@
 /**
- * `docket worker --health-port`: whether the worker is there, and whether it takes work.
+ * F50: `docket worker --health-port`: whether the worker is there, and whether it takes work.
  *
  * @module
  */
