@@ -10,6 +10,7 @@ import { Redis } from "ioredis";
 import { Docket, task, Worker } from "../../mod.ts";
 import { type OwnRedis, startRedis } from "../../scripts/redis.ts";
 import { limitedUrl } from "../faults/_acl.ts";
+import { Rewriter } from "../faults/_rewriter.ts";
 import { type Output, run } from "./_docket.ts";
 
 interface Report {
@@ -133,6 +134,28 @@ doctorTest(
     admin.disconnect();
     equal(told.code, 1);
     match(told.stdout, /^Wrong \(permissions\): The user of Redis may not run XCLAIM, ZADD on /m);
+  },
+);
+
+doctorTest(
+  "docket doctor tells when this machine's clock is another than the server's",
+  async (server) => {
+    const century = `${Date.now()}`.slice(0, 2); // of seconds: three years
+    const time = (digits: string) => `*2\r\n$10\r\n${digits}`;
+    await using rewriter = await Rewriter.open(
+      server.port,
+      time(century),
+      time(`${Number(century) + 1}`),
+    );
+
+    const told = await doctor(`redis://127.0.0.1:${rewriter.port}`);
+
+    equal(told.code, 1);
+    match(told.stdout, /^clock: \d{11} ms behind the storage's, give or take \d+ ms$/m);
+    match(
+      told.stdout,
+      /^Wrong \(clock\): This machine's clock is 1157d \d+h behind the storage's, /m,
+    );
   },
 );
 
