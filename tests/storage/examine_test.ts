@@ -28,7 +28,7 @@ test("Storage.examine() finds those who died and left work, once they have been 
 
   equal((await storage.examine()).findings.length, 0);
   deepEqual(findings.map(({ about }) => about), ["consumers"]);
-  match(findings[0].text, /^1 of the consumers have no worker any more, and hold 2 tasks: /);
+  match(findings[0].text, /^Consumers without a worker: 1; they hold 2 tasks /);
   deepEqual(
     consumers.map(({ consumer, pending, alive }) => [consumer, pending, alive]).sort(),
     [["gone", 2, false], ["here", 0, true]],

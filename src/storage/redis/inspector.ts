@@ -45,7 +45,9 @@ export class Inspector implements Pick<Storage, "inspect" | "examine"> {
     const info = await look.judge();
     const consumers = await look.consumers();
     const { families, partial, lasting } = await measureFamilies(look);
-    const silent = consumers.filter(({ alive, idle }) => !alive && idle > silence);
+    const silent = consumers.filter(({ alive, pending, idle }) =>
+      !alive && pending > 0 && idle > silence
+    );
     if (silent.length > 0) look.findings.push(orphaned(silent));
     if (lasting.length > 0) look.findings.push(neverExpiring(lasting));
     const entries = families.find(({ name }) => name === "stream")?.entries ?? 0;
@@ -170,8 +172,9 @@ function field(info: readonly unknown[], name: string): unknown {
 
 function orphaned(silent: readonly ConsumerState[]): Finding {
   const pending = silent.reduce((sum, one) => sum + one.pending, 0);
-  const text = `${silent.length} of the consumers have no worker any more, and hold ${pending} ` +
-    "tasks: a worker takes them over; start one";
+  const text =
+    `Consumers without a worker: ${silent.length}; they hold ${pending} tasks that nobody ` +
+    "has taken over: start a worker";
   return { about: "consumers", text };
 }
 
