@@ -290,9 +290,9 @@ export class Client {
       case "again":
         break;
       case "refused":
-        // With a signal it is connected again: passwords are changed while workers run. What a command is refused for
-        // will not change in a second, and must not be taken for a lost connection.
-        last ||= !patience.signal || !(failure instanceof ConnectFailure);
+        // With a signal it is tried again: passwords are changed while workers run. A right that is missing will be
+        // missing in a second, too, and is not to be taken for a lost connection.
+        last ||= !patience.signal || codeOf(failure) === "NOPERM";
         break;
       case "full":
         if (!last && !patience.failsWhenFull) return undefined;
