@@ -55,9 +55,10 @@ const expected: Readonly<Record<string, Names>> = {
   "./storage": {
     values: "DEAD_RECORD_TTL NEW OWN",
     types: `
-      Call Change Claim Commit Counts DeferredTask Discard Due EndedTask Entry Found Gate Held
-      Lease LiveTask Notice ParkedTask Passage Presence Progress Promotion Reclaim ReclaimReply Renewal
-      Replication Report Requeue Requeued Scheduling Seed Seeding Settlement StateChange Step StepReply
+      Call Change Claim Commit ConsumerState Counts DeferredTask Discard Due EndedTask Entry
+      Examination Family Finding Found Gate Held Inspection Lease LiveTask Notice ParkedTask Passage
+      Presence Progress Promotion Reclaim ReclaimReply Renewal Replication Report Requeue Requeued
+      Scheduling Seed Seeding Settlement StateChange Step StepReply
       Storage Survey Sweep Swept Target Verdict Waiting
     `,
   },

@@ -56,7 +56,7 @@ export class SerializationError extends DocketError {
   }
 }
 
-/** Arguments are larger than `maxPayloadBytes`; nothing was written. */
+/** Arguments are larger than `maxPayloadBytes`, and nothing was written; or a result is, and its execution failed. */
 export class PayloadTooLargeError extends DocketError {
   /** `"PayloadTooLargeError"`. */
   override readonly name = "PayloadTooLargeError";

@@ -51,7 +51,7 @@ export interface DocketOptions {
   /** How arguments and results become text, instead of the built-in way. */
   readonly codec?: Codec;
   /**
-   * Larger arguments are refused, in bytes.
+   * Larger arguments are refused, and a larger result fails its execution; in bytes, as each is stored.
    *
    * @default 1 MiB
    */

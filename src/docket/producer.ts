@@ -74,8 +74,20 @@ export class Producer {
   encode(task: string, args: readonly unknown[], ttl?: number): string {
     const { codec } = this.#internals;
     const encoded = codec.encode(args, "args");
-    this.#refuseLarge(task, encoded);
+    this.#refuseLarge(encoded, `schedule "${task}": its arguments take`);
     return encodeMessage(task, encoded, codec, ttl);
+  }
+
+  /**
+   * What is kept of a result.
+   *
+   * @throws {SerializationError} When it cannot be carried.
+   * @throws {PayloadTooLargeError} When it is too large: many ask for it, and Redis may have little room.
+   */
+  encodeResult(task: string | undefined, result: unknown): string {
+    const encoded = this.#internals.codec.encode(result, "result");
+    this.#refuseLarge(encoded, `keep the result of "${task}": it takes`);
+    return encoded;
   }
 
   /** Schedules one call: in one go, unless something is struck. */
@@ -276,13 +288,13 @@ export class Producer {
     if (verdict.kind === "deferred") meters.count("docket_tasks_superseded", labels);
   }
 
-  #refuseLarge(task: string, encoded: string): void {
+  #refuseLarge(encoded: string, what: string): void {
     const limit = this.#maxPayloadBytes;
     if (encoded.length * 3 <= limit) return; // no character takes more than three bytes
     const bytes = new TextEncoder().encode(encoded).length;
     if (bytes <= limit) return;
     throw new PayloadTooLargeError(
-      `Cannot schedule "${task}": its arguments take ${bytes} bytes, more than the ${limit} allowed`,
+      `Cannot ${what} ${bytes} bytes, more than the ${limit} allowed`,
       bytes,
       limit,
     );

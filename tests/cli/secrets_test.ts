@@ -1,5 +1,5 @@
 /**
- * A password appears in no output, wherever it was written (invariant 85).
+ * F48: a password appears in no output, wherever it was written (invariant 85).
  *
  * @module
  */

@@ -74,16 +74,16 @@ test("readAddress() speaks TLS with those who are heard of, and checks their own
       tls: { ca },
     });
 
-    deepEqual(seed.tls, { servername: "one", ca });
-    deepEqual(at("two", 1).tls, { servername: "two", ca });
-    deepEqual(at("10.0.0.9", 1).tls, { ca });
+    deepEqual(seed.tls, { servername: "one", rejectUnauthorized: true, ca });
+    deepEqual(at("two", 1).tls, { servername: "two", rejectUnauthorized: true, ca });
+    deepEqual(at("10.0.0.9", 1).tls, { rejectUnauthorized: true, ca });
   }
   const { named: [seed], at } = read("redis+sentinel://one/main", {
     tls: { ca },
     sentinelTLS: { ca: "another" },
   });
-  deepEqual(seed.tls, { servername: "one", ca: "another" });
-  deepEqual(at("two", 1).tls, { servername: "two", ca });
+  deepEqual(seed.tls, { servername: "one", rejectUnauthorized: true, ca: "another" });
+  deepEqual(at("two", 1).tls, { servername: "two", rejectUnauthorized: true, ca });
 });
 
 test("readAddress() finds servers under other addresses than they know themselves by", () => {
@@ -92,7 +92,11 @@ test("readAddress() finds servers under other addresses than they know themselve
     const { at } = read("rediss+cluster://one/", { natMap: map });
 
     const { host, port, tls } = at("10.0.0.9", 6379);
-    deepEqual({ host, port, tls }, { host: "outside", port: 7009, tls: { servername: "outside" } });
+    deepEqual({ host, port, tls }, {
+      host: "outside",
+      port: 7009,
+      tls: { servername: "outside", rejectUnauthorized: true },
+    });
     equal(at("10.0.0.8", 6379).host, "10.0.0.8");
   }
 });

@@ -43,7 +43,9 @@ export function readAddress(
   const common: RedisOptions = { ...always, ...credentials(url), db, ...rest, ...required };
   // No downgrade: with whom is heard of we speak as with those who were named.
   const secured = (options: RedisOptions, host: string, more = tls): RedisOptions =>
-    isSecure ? { ...options, tls: { ...serverName(host), ...more } } : options;
+    isSecure
+      ? { ...options, tls: { ...serverName(host), rejectUnauthorized: true, ...more } }
+      : options;
   if (kind === "server") {
     const server = secured({ ...place(url), ...common }, hostOf(url));
     return { kind, named: [server], master, at: () => server };

@@ -12,8 +12,11 @@ import { meters } from "../../instrumentation/meters.ts";
 import type { Replication } from "../contract.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, isAbsent, isElsewhere, judge } from "./failures.ts";
+import type { Keys } from "./keys.ts";
+import { describeDenied, describeKeys, neededCommands } from "./permissions.ts";
 import { BLOCKING_MARGIN, DOUBT, longestTry, pauses, SHORTEST_TRY } from "./policy.ts";
 import type { Invocation } from "./script.ts";
+import { deniedOf } from "./scripts/permitted.ts";
 import type { Topology } from "./topology.ts";
 
 const log = getLogger(["docket", "redis"]);
@@ -23,6 +26,7 @@ export interface ClientSettings {
   readonly topology: Topology;
   /** The name of the docket. */
   readonly docket: string;
+  readonly keys: Keys;
   /** Shown in messages: without secrets. */
   readonly url: string;
   readonly clock: Clock;
@@ -117,7 +121,7 @@ export class Client {
 
   /** Runs a script; the same bytes again while its outcome is unknown (invariant 27). */
   run<Reply>(invocation: Invocation<Reply>, patience: Patience): Promise<Reply> {
-    return this.#retry(patience, (redis) => evaluate(redis, invocation));
+    return this.#retry(patience, (redis) => this.#evaluate(redis, invocation));
   }
 
   /**
@@ -136,7 +140,7 @@ export class Client {
     let isIdle = false;
     try {
       const result = await this.#retry(patience, async (redis) => {
-        const reply = await evaluate(redis, invocation);
+        const reply = await this.#evaluate(redis, invocation);
         return { reply, acknowledged: await confirm(redis, mark, replicas, timeout) };
       }, { connection, longer: timeout });
       isIdle = !this.closed;
@@ -145,6 +149,29 @@ export class Client {
       if (isIdle) this.#idle.push(connection);
       else this.release(connection);
     }
+  }
+
+  async #evaluate<Reply>(redis: Redis, invocation: Invocation<Reply>): Promise<Reply> {
+    try {
+      return await evaluate(redis, invocation);
+    } catch (error) {
+      throw codeOf(error) === "NOPERM" ? await this.#named(redis, error as Error) : error;
+    }
+  }
+
+  /** Redis 7.0 says that a script was refused a command, and not which: it is asked. */
+  async #named(redis: Redis, refusal: Error): Promise<Error> {
+    const { keys } = this.#settings;
+    let said: string | undefined;
+    try {
+      const denied = await evaluate(redis, deniedOf(keys));
+      said = describeDenied(denied ?? [], neededCommands(keys), keys);
+    } catch {
+      // Not even that is allowed, for the same reason; or it is gone.
+      if (/\bkeys?\b/.test(refusal.message)) said = describeKeys(keys);
+    }
+    if (said) refusal.message = `NOPERM the user may not ${said}`;
+    return refusal;
   }
 
   /** Runs one command. */
@@ -310,8 +337,9 @@ export class Client {
       case "again":
         break;
       case "refused":
-        // With a signal it is tried again: passwords are changed while workers run.
-        last ||= !patience.signal;
+        // With a signal it is tried again: passwords are changed while workers run. A right that is missing will be
+        // missing in a second, too, and is not to be taken for a lost connection.
+        last ||= !patience.signal || codeOf(failure) === "NOPERM";
         break;
       case "full":
         if (!last && !patience.failsWhenFull) return undefined;

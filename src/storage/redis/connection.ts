@@ -7,7 +7,7 @@
 import { Redis } from "ioredis";
 import type { Clock, Millis } from "../../base/clock.ts";
 import { onAbort } from "../../base/abort.ts";
-import { bare, ConnectFailure, isElsewhere, NoAnswer } from "./failures.ts";
+import { bare, conceal, ConnectFailure, isElsewhere, NoAnswer } from "./failures.ts";
 import type { Place, Topology } from "./topology.ts";
 
 /** What a {@linkcode Connection} needs. */
@@ -154,7 +154,7 @@ export class Connection {
       if (this.#closed) throw new Error("closed");
     } catch (error) {
       destroy(client);
-      throw failure ?? error;
+      throw conceal(failure ?? error, place.redis.password);
     } finally {
       deafen();
     }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
 import type { Clock, Millis } from "../../base/clock.ts";
 import { redactUrls } from "../../base/redact.ts";
 import type {
@@ -13,7 +14,9 @@ import type {
   Discard,
   EndedTask,
   Entry,
+  Examination,
   Found,
+  Inspection,
   Lease,
   Notice,
   Passage,
@@ -43,6 +46,7 @@ import { type Address, readAddress, type Urls } from "./address.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
+import { Inspector } from "./inspector.ts";
 import { keysOf } from "./keys.ts";
 import { Requests } from "./requests.ts";
 import { Sentinels } from "./sentinels.ts";
@@ -74,6 +78,7 @@ export class RedisStorage implements Storage {
   readonly #requests: Requests;
   readonly #work: Work;
   readonly #upkeep: Upkeep;
+  readonly #inspector: Inspector;
   readonly #bus: Bus;
 
   constructor(
@@ -83,9 +88,12 @@ export class RedisStorage implements Storage {
     this.url = redactUrls(urls);
     const keys = keysOf(docket);
     const always = { connectionName: `docket:${docket}`, connectTimeout };
+    const address = readAddress(urls, redis, always);
+    if (address.named[0].tls?.rejectUnauthorized === false) warnOfAnybody(this.url);
     const client = new Client({
-      topology: topologyOf(readAddress(urls, redis, always), docket, clock),
+      topology: topologyOf(address, docket, clock),
       docket,
+      keys,
       url: this.url,
       clock,
       commandTimeout,
@@ -96,6 +104,7 @@ export class RedisStorage implements Storage {
     this.#requests = new Requests(site);
     this.#work = new Work(site, clock);
     this.#upkeep = new Upkeep(site, this.#requests);
+    this.#inspector = new Inspector(site);
     this.#bus = new Bus({ client, keys, clock, commandTimeout });
   }
 
@@ -238,6 +247,14 @@ export class RedisStorage implements Storage {
     return this.#upkeep.sweep(sweep, options);
   }
 
+  inspect(options?: Waiting): Promise<Inspection> {
+    return this.#inspector.inspect(options);
+  }
+
+  examine(options?: Waiting & { readonly silence?: Millis }): Promise<Examination> {
+    return this.#inspector.examine(options);
+  }
+
   retire(consumer: string, options?: Waiting): Promise<boolean> {
     return this.#work.retire(consumer, options);
   }
@@ -271,4 +288,12 @@ function topologyOf(address: Address, docket: string, clock: Clock): Topology {
     case "cluster":
       return new Cluster(address, docket, clock);
   }
+}
+
+function warnOfAnybody(url: string): void {
+  getLogger(["docket", "redis"]).warn(
+    "The certificate of {url} is not checked, because rejectUnauthorized is false: whoever stands in between reads the " +
+      "password, and may run any task; give redis.tls.ca instead",
+    { url },
+  );
 }
