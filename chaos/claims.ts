@@ -24,8 +24,13 @@ export class Claims {
   /** Of each key, the workers that lost a claim of it, and got none since. */
   readonly #losers = new Map<string, Set<string>>();
   readonly #committed = new Map<string, Set<string>>();
+  /** How often each task was handed out since it was settled or given back last. */
+  readonly #deliveries = new Map<string, number>();
+  readonly #cancelled = new Set<string>();
+  readonly #maxDeliveries: number;
 
-  constructor(find: (rule: Rule, of: Of, text: string) => void) {
+  constructor(maxDeliveries: number, find: (rule: Rule, of: Of, text: string) => void) {
+    this.#maxDeliveries = maxDeliveries;
     this.#find = find;
   }
 
@@ -49,9 +54,18 @@ export class Claims {
       }
       this.#lose(before);
     }
+    if (this.#cancelled.has(nameOf({ key, generation }))) {
+      this.#find("claimed although cancelled", { key, generation }, `${worker} has it`);
+    }
+    this.#count({ key, generation });
     this.#claims.set(key, { key, generation, token, worker, renewedAt: at });
     this.#losers.get(key)?.delete(worker);
     return before !== undefined;
+  }
+
+  /** Nobody gets it any more. */
+  cancelling(of: Of): void {
+    this.#cancelled.add(nameOf(of));
   }
 
   renewed({ key, token, at }: Event<"renewed">): void {
@@ -60,7 +74,7 @@ export class Claims {
   }
 
   left({ key, token }: Event<"left">): void {
-    if (this.#claims.get(key)?.token === token) this.#claims.delete(key);
+    if (this.#claims.get(key)?.token === token) this.#settle(key);
   }
 
   committed({ key, token }: Event<"committed">): void {
@@ -75,7 +89,7 @@ export class Claims {
       this.#find("stale commit", { key, generation }, `${token} settled it, and ${instead}`);
     }
     tokens.add(token);
-    if (claim?.token === token) this.#claims.delete(key);
+    if (claim?.token === token) this.#settle(key);
   }
 
   /** A generation is over; whether its claim is with it, without a settlement: its worker is taken for dead. */
@@ -83,7 +97,25 @@ export class Claims {
     const claim = this.#claims.get(key);
     if (claim?.generation !== generation) return false;
     this.#lose(claim);
+    this.#deliveries.delete(nameOf(claim));
     return true;
+  }
+
+  #count(of: Of): void {
+    const count = (this.#deliveries.get(nameOf(of)) ?? 0) + 1;
+    this.#deliveries.set(nameOf(of), count);
+    if (count <= this.#maxDeliveries) return;
+    this.#find(
+      "handed out too often",
+      of,
+      `${count} times, where ${this.#maxDeliveries} are allowed`,
+    );
+  }
+
+  #settle(key: string): void {
+    const claim = this.#claims.get(key);
+    if (claim) this.#deliveries.delete(nameOf(claim));
+    this.#claims.delete(key);
   }
 
   #lose(claim: Claim): void {
@@ -93,6 +125,10 @@ export class Claims {
     if (losers) losers.add(worker);
     else this.#losers.set(key, new Set([worker]));
   }
+}
+
+function nameOf({ key, generation }: Of): string {
+  return `${generation} ${key}`;
 }
 
 /** How much of a lease was left; none where it is not known. */

@@ -78,6 +78,8 @@ export type Looked =
   | { readonly kind: "left"; readonly key: string; readonly token: string }
   /** A settlement counted. */
   | { readonly kind: "committed"; readonly key: string; readonly token: string }
+  /** It was asked to cancel what runs: nobody gets that to run any more. */
+  | Of & { readonly kind: "cancelling" }
   /** It ended a generation: told once for each, at that moment. */
   | Of & { readonly kind: "ended"; readonly state: EndState; readonly reason?: string };
 
@@ -121,6 +123,12 @@ export type Rule =
   | "too many duplicates"
   /** Claimed over a claim whose lease had not run out (invariants 20, 30). */
   | "claimed over a claim"
+  /** Claimed after somebody had it cancelled (invariant 28). */
+  | "claimed although cancelled"
+  /** Taken over more often in a row than it may be handed out (invariant 40). */
+  | "handed out too often"
+  /** Taken over while a body of it ran, of a worker in good order that had not told it so (invariant 32). */
+  | "not told"
   /** A settlement counted that was not that of the present claim, or counted twice (invariants 19, 20). */
   | "stale commit";
 
@@ -128,6 +136,8 @@ export type Rule =
 export interface CheckOptions {
   /** How many attempts may have begun again: kills times concurrency, say. Any number by default. */
   readonly duplicates?: number;
+  /** How often an attempt may be handed out. Any number by default. */
+  readonly maxDeliveries?: number;
   /**
    * What is known of ends. `"last"`: of each key only the end of the last generation is told with certainty, as records
    * show it; an earlier one counts as ended when a later one was accepted.

@@ -55,14 +55,18 @@ export class Judge {
   readonly #underWay = new Set<Body>();
   /** Those that have begun, and of whose end nobody has told. */
   readonly #open = new Set<Generation>();
+  /** Those that somebody has had cancelled: their bodies know that they are to stop. */
+  readonly #cancelled = new Set<Generation>();
   /** Workers that are adrift; `undefined` stands for each of them. */
   readonly #unsteady = new Set<string | undefined>();
-  readonly #claims = new Claims((rule, of, text) => this.#find(rule, of, text));
+  readonly #claims: Claims;
   #runs = 0;
   #duplicates = 0;
 
   constructor(options: CheckOptions) {
     this.#options = options;
+    const { maxDeliveries = Infinity } = options;
+    this.#claims = new Claims(maxDeliveries, (rule, of, text) => this.#find(rule, of, text));
   }
 
   /** Takes the next event. */
@@ -89,6 +93,9 @@ export class Judge {
       case "claimed":
         if (this.#claims.claimed(event)) this.#takenOver(event);
         return;
+      case "cancelling":
+        this.#cancelled.add(this.#of(event));
+        return this.#claims.cancelling(event);
       case "renewed":
         return this.#claims.renewed(event);
       case "left":
@@ -191,7 +198,16 @@ export class Judge {
   }
 
   #takenOver({ key }: Of): void {
-    for (const body of this.#underWay) if (body.of.key === key) body.adrift = true;
+    for (const body of this.#underWay) {
+      if (body.of.key !== key || body.adrift) continue;
+      body.adrift = true;
+      if (this.#cancelled.has(body.of)) continue;
+      this.#find(
+        "not told",
+        body.of,
+        `${body.name} runs on ${body.worker}, and has lost its claim`,
+      );
+    }
     // Also one that is over, as its end may not have been written down.
     for (const { attempts } of this.#byKey.get(key) ?? []) {
       for (const body of attempts.values()) body.adrift = true;

@@ -230,6 +230,50 @@ test("check() does not mind a late body of one whose claim was taken over", () =
   );
 });
 
+test("check() finds what is claimed although it was cancelled", () => {
+  const cancelling: HistoryEvent = { kind: "cancelling", ...k };
+  const end = [started("b", { worker: "w2" }), committed("t2"), completed, accepted];
+
+  deepEqual(
+    rulesBroken([claimed("t1", "w1", 0), cancelling, claimed("t2", "w2", 10, 10), ...end]),
+    ["claimed although cancelled"],
+  );
+});
+
+test("check() finds what is handed out too often, but not what is given back or tried again", () => {
+  const claims = [
+    claimed("t1", "w1", 0),
+    claimed("t2", "w2", 10, 10),
+    claimed("t3", "w3", 20, 10),
+  ];
+  const end = [started("a", { worker: "w3" }), committed("t3"), completed, accepted];
+
+  deepEqual(rulesBroken([...claims, ...end], { maxDeliveries: 3 }), []);
+  deepEqual(rulesBroken([...claims, ...end], { maxDeliveries: 2 }), ["handed out too often"]);
+  deepEqual(
+    rulesBroken([claims[0], committed("t1"), ...claims.slice(1), ...end], { maxDeliveries: 2 }),
+    [],
+  );
+});
+
+test("check() finds a body that was not told that its claim is lost", () => {
+  const history = (between: HistoryEvent[]): HistoryEvent[] => [
+    accepted,
+    claimed("t1", "w1", 0),
+    started("a"),
+    ...between,
+    claimed("t2", "w2", 10, 10),
+    started("b", { worker: "w2" }),
+    committed("t2"),
+    completed,
+  ];
+
+  deepEqual(rulesBroken(history([])), ["not told"]);
+  deepEqual(rulesBroken(history([{ kind: "forsaken", run: "a" }])), []);
+  deepEqual(rulesBroken(history([adrift, steady])), []);
+  deepEqual(rulesBroken(history([stopped("a")])), []);
+});
+
 test("check() finds a settlement that is not that of the present claim, and one that counts twice", () => {
   const taken = [accepted, claimed("t1", "w1", 0), claimed("t2", "w2", 10, 10), started("a")];
 
