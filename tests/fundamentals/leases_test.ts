@@ -11,7 +11,15 @@ import {
   rejects,
   strictEqual as equal,
 } from "node:assert/strict";
-import { ConnectionError, Depends, type Docket, LeaseLostError, Retry, task } from "../../mod.ts";
+import {
+  ConnectionError,
+  Depends,
+  type Docket,
+  LeaseLostError,
+  Perpetual,
+  Retry,
+  task,
+} from "../../mod.ts";
 import { aborted, altered, Freezer, onEveryStorage, onMemory, type Stage } from "../_harness.ts";
 
 /** Short, since a real storage really waits for it. */
@@ -110,6 +118,30 @@ onEveryStorage("A lease", (test) => {
     notEqual(fences[0], fences[1]);
     // Its last renewal was at most a quarter of a lease before it froze.
     ok(starts[1] - frozenAt >= 0.5 * LEASE, `after ${starts[1] - frozenAt} ms`);
+  });
+
+  // 33: what was abandoned is older than what is new
+  test("that nobody renews is taken over by a worker that always has something new to do", async (stage) => {
+    const { docket, freezer } = await mortal(stage);
+    const other = await stage.connect();
+    let started = false;
+    const work = task("work", async ({ worker, signal }): Promise<string> => {
+      started = true;
+      if (worker.name === "mortal") await aborted(signal);
+      return `by ${worker.name}`;
+    });
+    const busy = task("busy", { perpetual: new Perpetual() }, () => stage.sleep(10));
+    other.register([work, busy]);
+    const execution = await docket.add(work)();
+    stage.start(docket, { name: "mortal", redeliveryTimeout: LEASE });
+    await stage.eventually(() => started);
+    freezer.freeze();
+
+    for (const key of ["busy", "busier"]) await other.add(busy, { key })();
+    stage.start(other, { name: "other", concurrency: 1, redeliveryTimeout: LEASE });
+
+    const watching = await other.execution<typeof work>(execution.key);
+    equal(await stage.soon(watching!.result()), "by other");
   });
 
   // 19, 32: the stale attempt hears of it, and cannot write a result
