@@ -40,7 +40,7 @@ export class Claims {
   }
 
   /** A new claim; whether it took the task from another. */
-  claimed({ key, generation, token, worker, takeover, at }: Event<"claimed">): boolean {
+  claimed({ key, generation, token, worker, takeover, at, since = at }: Event<"claimed">): boolean {
     const before = this.#claims.get(key);
     if (before) {
       const left = leaseLeft(before, takeover, at);
@@ -58,7 +58,7 @@ export class Claims {
       this.#find("claimed although cancelled", { key, generation }, `${worker} has it`);
     }
     this.#count({ key, generation });
-    this.#claims.set(key, { key, generation, token, worker, renewedAt: at });
+    this.#claims.set(key, { key, generation, token, worker, renewedAt: since });
     this.#losers.get(key)?.delete(worker);
     return before !== undefined;
   }
@@ -68,9 +68,9 @@ export class Claims {
     this.#cancelled.add(nameOf(of));
   }
 
-  renewed({ key, token, at }: Event<"renewed">): void {
+  renewed({ key, token, at, since = at }: Event<"renewed">): void {
     const claim = this.#claims.get(key);
-    if (claim?.token === token) claim.renewedAt = at;
+    if (claim?.token === token) claim.renewedAt = since;
   }
 
   left({ key, token }: Event<"left">): void {

@@ -71,9 +71,15 @@ export type Looked =
     readonly token: string;
     readonly worker: string;
     readonly takeover?: Millis;
+    readonly since?: Millis;
   }
-  /** It kept a claim. */
-  | { readonly kind: "renewed"; readonly key: string; readonly token: string }
+  /** It kept a claim. `since`: where that took its time, when it was asked to. */
+  | {
+    readonly kind: "renewed";
+    readonly key: string;
+    readonly token: string;
+    readonly since?: Millis;
+  }
   /** A claim is over without a settlement: its run waits before a gate, say. */
   | { readonly kind: "left"; readonly key: string; readonly token: string }
   /** A settlement counted. */

@@ -8,7 +8,7 @@
 import { type Clock, type Millis, sleep } from "../../src/base/clock.ts";
 import { ConnectionError } from "../../src/base/errors.ts";
 import { Backoff } from "../../src/base/loop.ts";
-import type { Storage } from "../../src/storage/contract.ts";
+import { OWN, type Storage } from "../../src/storage/contract.ts";
 import type { Verb } from "../../src/testing/faulty_storage.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Host } from "./host.ts";
@@ -51,6 +51,8 @@ export class Link {
   #calls = 0;
   readonly #underWay = new Set<Call>();
   readonly #closing = new AbortController();
+  /** A blocking read broke off: what it was to bring may be this consumer's already. */
+  #unsure = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -180,6 +182,10 @@ export class Link {
     return new Promise<string | undefined>((resolve, reject) => {
       this.#closing.signal.throwIfAborted();
       if (signal?.aborted) return resolve(undefined);
+      if (this.#unsure) {
+        this.#unsure = false;
+        return resolve(OWN);
+      }
       const end = (settle: () => void) => {
         if (over.signal.aborted) return;
         over.abort();
@@ -190,7 +196,10 @@ export class Link {
       };
       const given = () => end(() => resolve(undefined));
       const closed = () => end(() => reject(broken()));
-      const lost = () => timeline.after(0, () => host.reach(() => end(() => reject(broken()))));
+      const lost = () => {
+        this.#unsure = true;
+        timeline.after(0, () => host.reach(() => end(() => reject(broken()))));
+      };
       const off = weather.onTurn(lost, () => {});
       signal?.addEventListener("abort", given);
       this.#closing.signal.addEventListener("abort", closed);

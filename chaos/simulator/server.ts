@@ -16,22 +16,38 @@ import type {
   StepReply,
   Storage,
 } from "../../src/storage/contract.ts";
+import type { Millis } from "../../src/base/clock.ts";
+import { randomId } from "../../src/base/ids.ts";
 import type { EndState } from "../history.ts";
 import type { Chronicle } from "./chronicle.ts";
+import type { Timeline } from "./timeline.ts";
 
 const ENDS: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "dead"]);
 
 /** What a {@linkcode Server} needs. */
 export interface ServerOptions {
   readonly storage: Storage;
+  readonly timeline: Timeline;
   readonly chronicle: Chronicle;
   /** Whether the generations of a key follow each other by themselves. */
   readonly isChain: (key: string) => boolean;
   /**
-   * Resolves when all has been heard that changed until now. Without it changes are heard within the call that makes them.
+   * Whether calls take time, and what they changed is heard some time after them. Then they are made one at a time, so that
+   * the order in which they are written down is that in which they were carried out.
    */
-  readonly caughtUp?: () => Promise<void>;
+  readonly hearsLate?: boolean;
 }
+
+/** Calls that the history tells of. */
+const TOLD: ReadonlySet<Verb> = new Set<Verb>([
+  "schedule",
+  "cancel",
+  "step",
+  "enter",
+  "reclaim",
+  "renew",
+  "retire",
+]);
 
 /** What a step did when it arrived first. */
 interface Answer {
@@ -56,6 +72,8 @@ export class Server {
     { readonly generation: string; readonly state: string }
   >();
   #turn: Promise<unknown> = Promise.resolve();
+  #askedAt: Millis = 0;
+  readonly #marks = new Map<string, () => void>();
   /** Answers to requests that were sent again, and were not those of the first time. */
   readonly contradictions: string[] = [];
 
@@ -81,7 +99,7 @@ export class Server {
 
   /** Carries out a request. */
   perform(who: string, verb: Verb, args: readonly unknown[]): Promise<unknown> {
-    if (!this.#options.caughtUp) return this.#perform(who, verb, args);
+    if (!this.#options.hearsLate || !TOLD.has(verb)) return this.#perform(who, verb, args);
     const done = this.#turn.then(() => this.#perform(who, verb, args));
     this.#turn = done.catch(() => {});
     return done;
@@ -107,16 +125,26 @@ export class Server {
     const call = this.storage[verb] as (...args: unknown[]) => Promise<unknown>;
     try {
       if (verb === "schedule") await this.#refuseForgotten(args[0] as readonly Call[]);
+      this.#askedAt = this.#options.timeline.now();
       const value = await call.apply(this.storage, [...args]);
-      await this.#options.caughtUp?.();
+      if (!TOLD.has(verb)) return value;
+      if (this.#options.hearsLate) await this.#catchUp();
       this.#record(verb, args, value);
       this.#flush();
       return value;
     } catch (error) {
-      this.#flush();
       this.#chronicle.note(who, `! ${verb}: ${(error as Error).message}`);
       throw error;
     }
+  }
+
+  /** All has been heard that changed until now. */
+  async #catchUp(): Promise<void> {
+    const mark = randomId();
+    const passed = new Promise<void>((resolve) => this.#marks.set(mark, resolve));
+    await this.storage.load(["mark"], { mark });
+    await passed;
+    this.#marks.delete(mark);
   }
 
   /**
@@ -211,7 +239,7 @@ export class Server {
     if (this.#claims.has(name)) return; // told again
     this.#claims.set(name, { generation: this.#g(generation), worker });
     const of = { key, generation: this.#g(generation), token: this.#t(token), worker };
-    this.#chronicle.tell({ kind: "claimed", ...of, takeover });
+    this.#chronicle.tell({ kind: "claimed", ...of, takeover, since: this.#since });
   }
 
   #renewed([_consumer, leases]: Parameters<Storage["renew"]>, value: unknown): void {
@@ -222,7 +250,12 @@ export class Server {
   }
 
   #renew(key: string, token: string): void {
-    this.#chronicle.tell({ kind: "renewed", key, token: this.#t(token) });
+    this.#chronicle.tell({ kind: "renewed", key, token: this.#t(token), since: this.#since });
+  }
+
+  /** When the call was made, where that was not just now. */
+  get #since(): Millis | undefined {
+    return this.#options.hearsLate ? this.#askedAt : undefined;
   }
 
   #entered(...[entries, passages]: Pair<"enter">): void {
@@ -233,6 +266,7 @@ export class Server {
   }
 
   #hear(change: Change): void {
+    if (change.kind === "mark") this.#marks.get(change.mark)?.();
     if (change.kind === "state" || change.kind === "cancelling") this.#changes.push(change);
   }
 

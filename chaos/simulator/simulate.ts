@@ -10,19 +10,23 @@ import { MemoryStorage } from "../../src/storage/memory/handle.ts";
 import type { Memory } from "../../src/storage/memory/memory.ts";
 import { Requests } from "../../src/storage/memory/requests.ts";
 import { Site } from "../../src/storage/memory/site.ts";
-import { Upkeep } from "../../src/storage/memory/upkeep.ts";
-import type { EndedTask } from "../../src/storage/contract.ts";
 import { Task } from "../../src/storage/memory/task.ts";
+import { Upkeep } from "../../src/storage/memory/upkeep.ts";
 import { Work } from "../../src/storage/memory/work.ts";
-import { check, describe, type Ending, type Figures } from "../history.ts";
-import { Chronicle } from "./chronicle.ts";
-import { Crew } from "./crew.ts";
 import { clockOf } from "./host.ts";
-import { type Plan, planOf } from "./plan.ts";
+import { planOf } from "./plan.ts";
 import { Random } from "./random.ts";
-import { Server, workerOf } from "./server.ts";
+import {
+  begin,
+  endChains,
+  lookAround,
+  type Outcome,
+  outcomeOf,
+  type Scene,
+  setScene,
+} from "./scene.ts";
 import { SimulatedTimeline } from "./timeline.ts";
-import { CALM, Weather } from "./weather.ts";
+import { CALM } from "./weather.ts";
 import { isChain, limits } from "./workload.ts";
 
 /** How long workers have, when nothing breaks any more, to do all that is left. */
@@ -32,15 +36,6 @@ const PATIENCE: Millis = 120_000;
 const KEPT: Millis = 3_600_000;
 
 const SCALE = { requests: 40, span: 2_500, lease: 400 };
-
-/** What became of a simulation. */
-export interface Outcome {
-  readonly seed: number;
-  /** What is wrong, a sentence each. */
-  readonly findings: readonly string[];
-  readonly figures: Figures;
-  readonly trace: readonly string[];
-}
 
 /** Plays a seed. */
 export async function simulate(seed: number): Promise<Outcome> {
@@ -58,7 +53,6 @@ export async function simulate(seed: number): Promise<Outcome> {
 async function play(seed: number, random: Random): Promise<Outcome> {
   const plan = planOf(random.fork(), SCALE);
   const timeline = new SimulatedTimeline(random.fork());
-  const chronicle = new Chronicle(timeline);
   const site = new Site(clockOf(timeline));
   const memory: Memory = {
     clock: site.clock,
@@ -68,13 +62,12 @@ async function play(seed: number, random: Random): Promise<Outcome> {
     hints: site.hints,
   };
   const storage = new MemoryStorage(new URL("memory://simulation"), memory, KEPT);
-  const server = new Server({ storage, chronicle, isChain });
+  const scene = setScene({ random, plan, timeline, storage });
+  const { server, weather, crew } = scene;
   await server.watch(new AbortController().signal);
-  const weather = new Weather(random.fork(), plan.climate);
-  const crew = new Crew({ timeline, chronicle, server, weather, random: random.fork(), plan });
   const findings: string[] = [];
 
-  await begin(plan, timeline, weather, crew, chronicle);
+  await begin(scene);
   await timeline.until(() => false, plan.end);
   weather.climate = CALM;
   // What was on its way may still arrive, also from those who are dead by now.
@@ -92,63 +85,20 @@ async function play(seed: number, random: Random): Promise<Outcome> {
     findings.push(`stuck: ${idle(site, chains).join(", ")} did not go on`);
   }
   for (const key of await server.severed()) findings.push(`severed: nobody ended chain ${key}`);
-  findings.push(...await close({ plan, timeline, server, site, crew, chronicle }));
+  findings.push(...await close(scene, timeline, site));
 
-  const { findings: broken, figures } = check(chronicle.history, plan);
-  findings.push(...broken.map(describe), ...server.contradictions, ...crew.complaints);
-  return { seed, findings, figures, trace: chronicle.trace };
-}
-
-/** Puts everything on the timeline that is to happen while things break. */
-async function begin(
-  plan: Plan,
-  timeline: SimulatedTimeline,
-  weather: Weather,
-  crew: Crew,
-  chronicle: Chronicle,
-): Promise<void> {
-  for (let i = 0; i < plan.producers; i++) await crew.enlist();
-  for (let i = 0; i < plan.workers; i++) await crew.hire();
-  for (const request of plan.requests) timeline.after(request.at, () => crew.ask(request));
-  for (const fault of plan.faults) {
-    timeline.after(fault.at, () => {
-      chronicle.note("!", fault.kind);
-      switch (fault.kind) {
-        case "kill":
-          if (crew.kill(fault.worker)) crew.hireAfter(fault.back);
-          return;
-        case "stop":
-          if (crew.dismiss(fault.worker)) crew.hireAfter(fault.back);
-          return;
-        case "stall":
-          return crew.stall(fault.worker, fault.span);
-        case "kill producer":
-          return crew.killProducer(fault.producer);
-        case "outage":
-          weather.turnDown();
-          timeline.after(fault.span, () => weather.turnUp());
-          return;
-      }
-    });
-  }
-}
-
-interface Parts {
-  readonly plan: Plan;
-  readonly timeline: SimulatedTimeline;
-  readonly server: Server;
-  readonly site: Site;
-  readonly crew: Crew;
-  readonly chronicle: Chronicle;
+  return outcomeOf(seed, scene, findings);
 }
 
 /** Ends the chains and the workers, and looks what is left. */
 async function close(
-  { plan, timeline, server, site, crew, chronicle }: Parts,
+  scene: Scene,
+  timeline: SimulatedTimeline,
+  site: Site,
 ): Promise<string[]> {
+  const { plan, crew } = scene;
   const findings: string[] = [];
-  const chains = server.keys.filter(isChain);
-  await server.perform("*", "cancel", [chains.map((key) => ({ key }))]);
+  await endChains(scene);
   await timeline.until(() => site.tasks.size === 0, timeline.now() + PATIENCE);
   let haveLeft = false;
   crew.dismissAll().then(() => haveLeft = true);
@@ -157,28 +107,13 @@ async function close(
   }
   await timeline.until(() => false, timeline.now() + plan.lease * 10); // what is remembered of gates runs out
   findings.push(...crew.remains());
-  return [...findings, ...await lookAround(server, site, chronicle)];
+  findings.push(...await lookAround(scene), ...heldPlaces(site));
+  return findings;
 }
 
-/** What the storage still has when nobody is there any more. */
-async function lookAround(server: Server, site: Site, chronicle: Chronicle): Promise<string[]> {
+/** The places at gates that somebody still has. */
+function heldPlaces(site: Site): string[] {
   const findings: string[] = [];
-  const { keys, storage } = server;
-  const found = await storage.load(keys);
-  keys.forEach((key, i) => {
-    const { live, deferred, ended, dead } = found[i];
-    chronicle.tell({
-      kind: "found",
-      key,
-      live: live && chronicle.nameOf("g", live.generation),
-      deferred: deferred && chronicle.nameOf("g", deferred.generation),
-      ended: ended && endingOf(chronicle, ended),
-      dead: dead && endingOf(chronicle, dead),
-    });
-  });
-  for (const { consumer } of await storage.workers()) {
-    findings.push(`left: ${workerOf(consumer)} is advertised`);
-  }
   for (const gate of limits()) {
     for (let i = 1; i <= gate.max; i++) {
       const task = new Task(`probe${i}`, `probe${i}`, undefined, "");
@@ -188,10 +123,6 @@ async function lookAround(server: Server, site: Site, chronicle: Chronicle): Pro
     }
   }
   return findings;
-}
-
-function endingOf(chronicle: Chronicle, { generation, state, reason }: EndedTask): Ending {
-  return { generation: chronicle.nameOf("g", generation), state, reason };
 }
 
 /** Whether all that is live comes again by itself. */

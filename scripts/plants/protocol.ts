@@ -10,7 +10,6 @@ import { type Bug, patch } from "./plant.ts";
 const requests = patch("src/storage/memory/requests.ts");
 const work = patch("src/storage/memory/work.ts");
 const site = patch("src/storage/memory/site.ts");
-const ending = patch("src/storage/memory/ending.ts");
 const gates = patch("src/storage/memory/gates.ts");
 const places = patch("src/storage/memory/places.ts");
 const fetcher = patch("src/worker/fetcher.ts");
@@ -45,10 +44,10 @@ export const protocolBugs: readonly Bug[] = [
     ),
   },
   {
-    name: "a retry goes on although it is to be cancelled",
-    simulator: ending(
-      "if (!cancelled && !deferred) return undefined;",
-      "if (!deferred) return undefined;",
+    name: "a retry forgets that it is to be cancelled",
+    simulator: work(
+      "const ending = endingOf(task, settlement, ttl);",
+      "if (settlement.kind === 'retried') task.cancelled = false;\n    const ending = endingOf(task, settlement, ttl);",
     ),
   },
   {
