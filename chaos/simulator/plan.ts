@@ -59,7 +59,7 @@ export interface Scale {
 
 /** Each seed has faults of some kinds only: what hides behind one kind shows where that is missing. */
 export function planOf(random: Random, { requests, span, lease }: Scale): Plan {
-  const keys = random.between(1, 3);
+  const keys = random.pick([1, 2, 3, 6]);
   const workers = random.between(1, 3);
   const producers = random.between(1, 3);
   const favourites = weightsOf(random);
@@ -84,7 +84,13 @@ function byTime(a: { readonly at: Millis }, b: { readonly at: Millis }): number 
 
 function weightsOf(random: Random): Record<TaskName, number> {
   const weights: Record<TaskName, number> = { ...TASKS };
-  for (const name of Object.keys(weights) as TaskName[]) {
+  const names = Object.keys(weights) as TaskName[];
+  if (random.percent(25)) { // a crowd before one or two tasks
+    const crowd = [random.pick(names), random.pick(names)];
+    for (const name of names) if (!crowd.includes(name)) weights[name] = 0;
+    return weights;
+  }
+  for (const name of names) {
     if (random.percent(40)) weights[name] = 0;
     if (random.percent(10)) weights[name] *= 5;
   }

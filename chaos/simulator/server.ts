@@ -60,6 +60,7 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #chronicle: Chronicle;
   readonly #steps = new Map<string, Answer>();
+  readonly #reclaims = new Set<string>();
   readonly #claims = new Map<string, { readonly generation: string; readonly worker: string }>();
   readonly #accepted = new Set<string>();
   readonly #keys = new Set<string>();
@@ -222,11 +223,14 @@ export class Server {
     this.#chronicle.tell({ kind: "committed", key, token: this.#t(token) });
   }
 
-  #reclaimed({ consumer, token, lease }: Reclaim, { claims }: ReclaimReply): void {
+  #reclaimed({ consumer, token, lease, cursor }: Reclaim, { claims }: ReclaimReply): void {
+    const name = `${token} ${cursor}`;
+    const isRepeated = this.#reclaims.has(name);
+    this.#reclaims.add(name);
     this.#flush();
     for (const claim of claims) {
       if (claim.token === token) this.#claimed(claim, workerOf(consumer), lease);
-      else this.#renew(claim.key, claim.token);
+      else if (!isRepeated) this.#renew(claim.key, claim.token); // the first answer again keeps nothing
     }
   }
 

@@ -18,7 +18,6 @@ const reclaimer = patch("src/worker/reclaimer.ts");
 const renewer = patch("src/worker/renewer.ts");
 const scheduler = patch("src/worker/scheduler.ts");
 const doorkeeper = patch("src/worker/doorkeeper.ts");
-const worker = patch("src/worker/worker.ts");
 const runner = patch("src/worker/runner.ts");
 
 export const protocolBugs: readonly Bug[] = [
@@ -123,10 +122,6 @@ export const protocolBugs: readonly Bug[] = [
     simulator: gates("if (holders?.has(task)) return false;", ""),
   },
   {
-    name: "who is woken at a gate may not find its place",
-    simulator: gates("      this.#hold(gate, task);\n      woken.push", "      woken.push"),
-  },
-  {
     name: "a chain ends with a run that was handed out again",
     simulator: work(
       "const successor = cancelled ? undefined : successorOf(settlement);",
@@ -160,6 +155,13 @@ export const protocolBugs: readonly Bug[] = [
     simulator: settler("if (this.#asking > 0) this.#confirmed.push(commits);", ""),
   },
   {
+    name: "what a worker is told that it holds is not renewed",
+    simulator: work(
+      "if (step.from !== NEW) for (const run of found.brought) this.#renew(run);",
+      "",
+    ),
+  },
+  {
     name: "who is busy never takes over",
     simulator: reclaimer(
       "await room.whenRoom(signal);",
@@ -171,20 +173,6 @@ export const protocolBugs: readonly Bug[] = [
     simulator: fetcher(
       "if (clock.monotonic() - sentAt >= DOUBTFUL * lease) return release(claim);",
       "",
-    ),
-  },
-  {
-    name: "a step whose answer was lost is given up",
-    simulator: fetcher(
-      "await sleep(clock, this.#backoff.next(), end);\n      }\n    }\n  }\n\n  #advance",
-      "return undefined;\n      }\n    }\n  }\n\n  #advance",
-    ),
-  },
-  {
-    name: "who drains gives nothing back",
-    simulator: worker(
-      "      while (!await this.#internals.storage.retire(consumer, { signal })) {",
-      "      while (false) {",
     ),
   },
   {
