@@ -52,18 +52,22 @@ async function main(args: string[]): Promise<number> {
   return failed.length > 0 || chosen.length === 0 ? 1 : 0;
 }
 
-/** All bugs of one ground, in a copy of the sources. */
-async function survey(
+/** All bugs of one ground, in a copy of the sources; at first none, unless that is known to be well. */
+export async function survey(
   ground: Ground,
   chosen: readonly Bug[],
   url: string,
+  { isWell = false }: { readonly isWell?: boolean } = {},
 ): Promise<Finding[]> {
   const copy = await Deno.makeTempDir({ prefix: "docket_plant_" });
   try {
     for (const part of parts) await copyTree(new URL(part, root), `${copy}/${part}`);
     if (chosen.every((bug) => !bug[ground])) return [];
-    const findings = [await look(ground, "none", undefined, copy, url)];
-    report(findings[0]);
+    const findings: Finding[] = [];
+    if (!isWell) {
+      findings.push(await look(ground, "none", undefined, copy, url));
+      report(findings[0]);
+    }
     for (const bug of chosen) {
       const patch = bug[ground];
       if (!patch) continue;

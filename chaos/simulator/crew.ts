@@ -9,7 +9,7 @@ import type { Millis } from "../../src/base/clock.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { Host } from "./host.ts";
 import { Link } from "./link.ts";
-import type { Plan, Request } from "./plan.ts";
+import { isGentle, type Plan, type Request } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { Server } from "./server.ts";
 import type { Timeline } from "./timeline.ts";
@@ -58,9 +58,16 @@ export class Crew {
   readonly complaints: string[] = [];
 
   constructor(options: CrewOptions) {
-    const { chronicle, server } = options;
+    const { chronicle, server, plan } = options;
     this.#options = options;
-    this.#stage = { chronicle, server, count: () => ++this.#bodies };
+    this.#stage = {
+      chronicle,
+      server,
+      count: () => ++this.#bodies,
+      lose: (run) => {
+        if (isGentle(plan)) this.complaints.push(`${run} has lost its lease, and nothing broke`);
+      },
+    };
   }
 
   /** Whether there are workers, and no other is to come. */
@@ -175,7 +182,7 @@ export class Crew {
     const { timeline, chronicle, server, weather, random, plan } = this.#options;
     const skew = random.pick([0, 0, 1, -1]) * random.between(1, 3_600_000);
     const host = new Host(name, timeline, skew);
-    const patience = plan.lease * 2;
+    const { patience } = plan;
     const link = new Link({ host, server, weather, timeline, chronicle, patience });
     this.#note(host, "begins");
     const docket = await Docket.connect({

@@ -69,6 +69,8 @@ export interface Stage {
   readonly server: Server;
   /** Names bodies. */
   readonly count: () => number;
+  /** Hears of a body that was told that its lease is lost. */
+  readonly lose: (run: string) => void;
 }
 
 /** The tasks as one process has them. */
@@ -95,7 +97,7 @@ export function tasksOf(host: Host, stage: Stage) {
 /** Bodies of a process that was killed never come back from their sleep. */
 async function perform(
   host: Host,
-  { chronicle, server, count }: Stage,
+  { chronicle, server, count, lose }: Stage,
   name: TaskName,
   { key, attempt, execution, signal }: TaskContext,
   { takes, failures }: Script,
@@ -108,6 +110,7 @@ async function perform(
   const aborted = () => {
     const { code } = signal.reason as DocketError;
     chronicle.note(host.name, `${run} is aborted: ${code}`);
+    if (code === "LEASE_LOST") lose(run);
     if (code !== "CANCELLED") chronicle.tell({ kind: "forsaken", run });
   };
   if (signal.aborted) aborted();

@@ -18,7 +18,6 @@ const reclaimer = patch("src/worker/reclaimer.ts");
 const renewer = patch("src/worker/renewer.ts");
 const scheduler = patch("src/worker/scheduler.ts");
 const doorkeeper = patch("src/worker/doorkeeper.ts");
-const runner = patch("src/worker/runner.ts");
 
 export const protocolBugs: readonly Bug[] = [
   {
@@ -156,10 +155,7 @@ export const protocolBugs: readonly Bug[] = [
   },
   {
     name: "what a worker is told that it holds is not renewed",
-    simulator: work(
-      "if (step.from !== NEW) for (const run of found.brought) this.#renew(run);",
-      "",
-    ),
+    simulator: work("for (const run of found.brought) this.#renew(run);", ""),
   },
   {
     name: "who is busy never takes over",
@@ -199,10 +195,14 @@ export const protocolBugs: readonly Bug[] = [
     simulator: doorkeeper('ttl }) === "passed"', 'ttl }) !== "dropped"'),
   },
   {
-    name: "what was given back is settled once more",
-    simulator: runner(
-      "    if (run.over) return; // settled meanwhile",
-      "    if (false) return; // settled meanwhile",
+    name: "a renewal counts from its answer on",
+    simulator: renewer(
+      "else runs[i].renewedAt = sentAt;",
+      "else runs[i].renewedAt = clock.monotonic();",
     ),
+  },
+  {
+    name: "a claim counts from its answer on",
+    simulator: fetcher("    start(claim, sentAt);", "    start(claim, clock.monotonic());"),
   },
 ];
