@@ -43,6 +43,8 @@ export interface Plan {
   readonly concurrency: number;
   readonly maxDeliveries: number;
   readonly lease: Millis;
+  /** So often of a hundred times that a task changes its state, it is cancelled at that moment. */
+  readonly ambushes: number;
   /** How long an answer may take. */
   readonly patience: Millis;
   readonly climate: Climate;
@@ -71,6 +73,7 @@ export function planOf(random: Random, { requests, span, lease }: Scale): Plan {
     lease,
     concurrency: random.between(1, 4),
     maxDeliveries: random.between(2, 5),
+    ambushes: random.pick([0, 0, 1, 5]),
     patience: random.pick([lease / 2, lease * 2]),
     climate: climateOf(random, lease),
     requests: Array.from({ length: random.between(requests / 2, requests) }, () => {

@@ -45,7 +45,12 @@ export interface Scene {
 /** Puts them together. */
 export function setScene({ random, plan, timeline, storage, hearsLate }: SceneOptions): Scene {
   const chronicle = new Chronicle(timeline);
-  const server = new Server({ storage, timeline, chronicle, isChain, hearsLate });
+  const ambush = random.fork();
+  const changed = (key: string) => {
+    if (timeline.now() >= plan.end || !ambush.percent(plan.ambushes)) return;
+    timeline.after(0, () => void server.perform("*", "cancel", [[{ key }]]));
+  };
+  const server: Server = new Server({ storage, timeline, chronicle, isChain, changed, hearsLate });
   const weather = new Weather(random.fork(), plan.climate);
   const crew = new Crew({ timeline, chronicle, server, weather, random: random.fork(), plan });
   return { plan, timeline, chronicle, server, weather, crew };

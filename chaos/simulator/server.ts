@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly chronicle: Chronicle;
   /** Whether the generations of a key follow each other by themselves. */
   readonly isChain: (key: string) => boolean;
+  /** Hears of keys whose tasks have come to another state, and have not ended. */
+  readonly changed?: (key: string) => void;
   /**
    * Whether calls take time, and what they changed is heard some time after them. Then they are made one at a time, so that
    * the order in which they are written down is that in which they were carried out.
@@ -287,6 +289,7 @@ export class Server {
       if (isChain && !this.#accepted.has(generation)) this.#accept(key, generation);
       if (!ENDS.has(state)) {
         this.#chronicle.note("*", `${key} ${this.#g(generation)} is ${state}, attempt ${attempt}`);
+        this.#options.changed?.(key);
         continue;
       }
       if (isChain) this.#lastOfChain.set(key, { generation, state });
