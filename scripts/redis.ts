@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** @default a free port */
   readonly port?: number;
+  /** @default the one on PATH */
+  readonly binary?: string;
 }
 
 /**
@@ -51,8 +53,10 @@ export async function provideRedis(): Promise<ProvidedRedis> {
 }
 
 /** Starts a server that listens on 127.0.0.1, persists nothing and answers already. */
-export async function startRedis({ args = [], port }: StartOptions = {}): Promise<OwnRedis> {
-  const binary = await redisBinary();
+export async function startRedis(
+  { args = [], port, binary: given }: StartOptions = {},
+): Promise<OwnRedis> {
+  const binary = given ?? await redisBinary();
   for (let attempt = 1;; attempt++) {
     try {
       return await launch(binary, port ?? await freePort(), args);

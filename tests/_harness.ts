@@ -372,7 +372,8 @@ function never(...signals: readonly (AbortSignal | undefined)[]): Promise<never>
   });
 }
 
-async function perform<S extends Stage>(
+/** Plays a test on its stage, and clears the stage. */
+export async function perform<S extends Stage>(
   stage: S,
   body: (stage: S) => Promise<void>,
 ): Promise<void> {

@@ -72,7 +72,7 @@ export class PayloadTooLargeError extends DocketError {
   }
 }
 
-/** The storage has no memory left; nothing was written. Workers still drain. */
+/** The storage has no memory left, or cannot save to its disk; nothing was written. Without memory workers still drain. */
 export class StorageFullError extends DocketError {
   /** `"StorageFullError"`. */
   override readonly name = "StorageFullError";

@@ -170,7 +170,7 @@ export class Docket implements AsyncDisposable {
    * @throws {RangeError} For a time or duration out of range.
    * @throws {SerializationError} From the second call, when an argument cannot be carried.
    * @throws {PayloadTooLargeError} From the second call, when the arguments are larger than `maxPayloadBytes`.
-   * @throws {StorageFullError} From the second call, when the storage has no memory left; nothing was written.
+   * @throws {StorageFullError} From the second call, when the storage has no room left; nothing was written.
    * @throws {ConnectionError} From the second call, when the storage does not answer; the task may exist.
    */
   add<Args extends readonly unknown[], Result>(

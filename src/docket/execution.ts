@@ -229,7 +229,7 @@ export class Execution<Result = unknown> {
    *
    * @throws {TypeError} When it has neither failed nor died.
    * @throws {ExecutionExpiredError} When nothing is known of it any more, or it has run again.
-   * @throws {StorageFullError} When the storage has no memory left; nothing was written.
+   * @throws {StorageFullError} When the storage has no room left; nothing was written.
    * @throws {ConnectionError} When the storage does not answer.
    */
   async retry({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Execution<Result>> {

@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { whenAborted } from "../base/abort.ts";
+import { onAbort, whenAborted } from "../base/abort.ts";
 import { type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomId } from "../base/ids.ts";
@@ -41,8 +41,11 @@ import { Sweeper } from "./sweeper.ts";
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
 const CLEAN_UP: Millis = 1_000;
 
-/** With the storage away, stopping does not wait longer than this for what is still to be settled. */
+/** Stopping does not wait longer than this for what is still to be settled. */
 const LAST_CALL: Millis = 5_000;
+
+/** With the storage away, it does not wait longer than this once the grace period is over. */
+const SILENCE: Millis = 800;
 
 /** A storage that takes longer to tell the time counts as away. */
 const PROBE: Millis = 2_000;
@@ -210,7 +213,7 @@ export class Worker implements AsyncDisposable {
     let reason = this.#unready();
     if (reason === undefined) {
       // Where a connection hangs, claims hang with it and have not failed yet: only who asks now finds out.
-      this.#probe ??= this.#answers().finally(() => this.#probe = undefined);
+      this.#probe ??= this.#answers(PROBE).finally(() => this.#probe = undefined);
       const answers = await this.#probe;
       reason = this.#unready() ?? (answers ? undefined : "no answer");
     }
@@ -404,18 +407,25 @@ export class Worker implements AsyncDisposable {
     { consumer, running, runner, fetcher }: Parts,
     reclaiming: Promise<void>,
   ): Promise<void> {
+    const { clock } = this.#internals;
+    const { gracePeriod } = this.#settings;
+    const graceEnds = clock.monotonic() + gracePeriod;
     fetcher.drain();
-    await this.#atMost(this.#settings.gracePeriod, running.empty());
+    await this.#atMost(gracePeriod, running.empty());
     if (running.size > 0) {
       runner.shutDown();
       await this.#atMost(CLEAN_UP, running.empty());
       runner.abandonAll();
     }
     const patience = new AbortController();
-    await this.#atMost(
-      LAST_CALL,
-      this.#signOff(consumer, fetcher, reclaiming, patience.signal),
-    );
+    let gone = false;
+    const signedOff = this.#signOff(consumer, fetcher, reclaiming, patience.signal)
+      .then(() => void (gone = true));
+    // Who is not answered leaves soon after the grace period: somebody may be waiting with a SIGKILL (invariant 74).
+    const silence = Math.min(LAST_CALL, Math.max(SILENCE, graceEnds - clock.monotonic()));
+    const answers = this.#answers(silence, patience.signal);
+    await this.#atMost(silence, signedOff);
+    if (!gone && await answers) await this.#atMost(LAST_CALL - silence, signedOff);
     patience.abort();
   }
 
@@ -446,10 +456,11 @@ export class Worker implements AsyncDisposable {
   }
 
   /** Whether the storage does, soon. */
-  async #answers(): Promise<boolean> {
+  async #answers(within: Millis, signal?: AbortSignal): Promise<boolean> {
     const { storage, clock } = this.#internals;
     const over = new AbortController();
-    const disarm = clock.timer(PROBE, () => over.abort());
+    const disarm = clock.timer(within, () => over.abort());
+    const deafen = signal && onAbort(signal, () => over.abort());
     try {
       await storage.now({ signal: over.signal });
       return true;
@@ -457,6 +468,7 @@ export class Worker implements AsyncDisposable {
       return false; // whoever works with it says why, in the log
     } finally {
       disarm();
+      deafen?.();
     }
   }
 

@@ -1,13 +1,13 @@
 /**
- * `docket worker --health-port`: whether the worker is there, and whether it takes work.
+ * `docket worker --health-port`: whether the worker is there, and whether it takes work (F50).
  *
  * @module
  */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
+import { Proxy } from "../faults/_proxy.ts";
 import { cliTest, type Live } from "./_docket.ts";
-import { Proxy } from "./_proxy.ts";
 
 /** How long it may take until a storage that has gone silent is noticed, and until one that is back is. */
 const NOTICED = 10_000;
@@ -47,7 +47,7 @@ cliTest(
   "docket worker stays alive and is not ready while Redis swallows everything",
   async (scene) => {
     const real = new URL(scene.stage.url);
-    await using proxy = new Proxy(Number(real.port));
+    await using proxy = await Proxy.to(Number(real.port));
     const through = Object.assign(new URL(real), { hostname: "127.0.0.1", port: `${proxy.port}` });
     through.password = "canary";
     const child = scene.liveWith({ DOCKET_URL: `${through}` }, "worker", "--health-port", "0");
@@ -78,7 +78,7 @@ cliTest(
 );
 
 cliTest("Worker.health() finds a dead connection before its deadline does", async (scene) => {
-  await using proxy = new Proxy(Number(new URL(scene.stage.url).port));
+  await using proxy = await Proxy.to(Number(new URL(scene.stage.url).port));
   const docket = await scene.stage.connect({
     url: `redis://127.0.0.1:${proxy.port}`,
     commandTimeout: "10m",

@@ -1,5 +1,5 @@
 /**
- * Closing a docket while its workers close, start, or are made.
+ * Closing a docket while its workers close, start, or are made (F60).
  *
  * @module
  */

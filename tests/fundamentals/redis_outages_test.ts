@@ -29,7 +29,7 @@ async function cutAll({ admin }: OwnRedisStage): Promise<void> {
 }
 
 onOwnRedis("A worker whose connections are cut", (test) => {
-  // 70, 72: what was delivered into a cut connection is taken up at once, not after its lease of 30 seconds
+  // F25, 70, 72: what was delivered into a cut connection is taken up at once, not after its lease of 30 seconds
   test("runs each task once, in time", async (stage) => {
     const docket = await stage.connect();
     const producer = await stage.connect();
@@ -57,7 +57,7 @@ onOwnRedis("A worker whose connections are cut", (test) => {
     deepEqual([...runs].filter(([, count]) => count !== 1), []);
   });
 
-  // 53, 72: nobody was told, and the next renewal is a quarter of a lease away
+  // F52, 53, 72: nobody was told, and the next renewal is a quarter of a lease away
   test("hears at once of a cancel that came while it was deaf", async (stage) => {
     const docket = await stage.connect();
     const producer = await stage.connect();
@@ -105,7 +105,7 @@ onOwnRedis("A worker whose connections are cut", (test) => {
     equal(runs, 1);
   });
 
-  // 64, 53: hints come again, and until then results and cancels are found without
+  // F52, 64, 53: hints come again, and until then results and cancels are found without
   test("hears cancels, and those who wait hear results", async (stage) => {
     const docket = await stage.connect();
     const other = await stage.connect();
@@ -142,7 +142,7 @@ onOwnRedis("A worker whose connections are cut", (test) => {
 });
 
 onOwnRedis("A worker whose Redis refuses", (test) => {
-  // 70, 71: READONLY means that somebody else is the master now, or will be
+  // F21, 70, 71: READONLY means that somebody else is the master now, or will be
   test("waits until it accepts again", async (stage) => {
     const docket = await stage.connect();
     const seen: number[] = [];
@@ -171,7 +171,7 @@ onOwnRedis("A worker whose Redis refuses", (test) => {
     deepEqual(seen, [1, 2]);
   });
 
-  // 70: BUSY: somebody's script takes long
+  // F18, 70: BUSY: somebody's script takes long
   test("waits until it is no longer busy", async (stage) => {
     const docket = await stage.connect();
     function work(n: number): number {
@@ -196,7 +196,7 @@ onOwnRedis("A worker whose Redis refuses", (test) => {
     equal(await stage.soon((await adding).result()), 1);
   });
 
-  // 70: NOSCRIPT, all the time
+  // F37, 70: NOSCRIPT, all the time
   test("sends its scripts again when they are forgotten", async (stage) => {
     const docket = await stage.connect();
     const runs = new Map<string, number>();
@@ -237,7 +237,7 @@ onOwnRedis("A worker whose Redis refuses", (test) => {
 });
 
 onOwnRedis("A Redis that is full", (test) => {
-  // 78: nothing half-written, while claiming and settling still drain
+  // F19, 78: nothing half-written, while claiming and settling still drain
   test("refuses what is added with a StorageFullError, and is drained all the same", async (stage) => {
     const docket = await stage.connect();
     const storage = await stage.open();
@@ -305,7 +305,7 @@ onOwnRedis("A Redis that forgets everything", (test) => {
     deepEqual(seen, ["lost", "new"]);
   });
 
-  // 37: groups are created lazily and idempotently
+  // F41, 37: groups are created lazily and idempotently
   test("is served on also when only its group was destroyed", async (stage) => {
     const docket = await stage.connect();
     function work(n: number): number {
@@ -348,7 +348,7 @@ onOwnRedis("A Redis that does not answer", (test) => {
     equal(await stage.soon((await docket.add(work)(4)).result()), 4);
   });
 
-  // 74: closing returns always
+  // F60, 74: closing returns always
   test("lets worker and docket close", async (stage) => {
     const docket = await stage.connect({ commandTimeout: 200 });
     const started = Promise.withResolvers<void>();
@@ -369,7 +369,7 @@ onOwnRedis("A Redis that does not answer", (test) => {
     stage.forget(); // it could not sign off
   });
 
-  // 74: also while connecting
+  // F60, 74: also while connecting
   test("lets a docket close that is connecting, and connecting be given up", async (stage) => {
     process.kill(stage.server.pid, "SIGSTOP");
     const enough = new Error("enough");

@@ -1,4 +1,4 @@
-/** With Redis full, what takes in work is refused with nothing written, and all else goes on (invariant 78). */
+/** With Redis full, what takes in work is refused with nothing written, and all else goes on (F19, invariant 78). */
 
 import { deepStrictEqual as deepEqual, rejects, strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";

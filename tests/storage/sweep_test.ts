@@ -1,4 +1,4 @@
-/** What strangers break on Redis is repaired, and loses no task (invariants 17, 37). */
+/** What strangers break on Redis is repaired, and loses no task (F41, F43, invariants 17, 37). */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { env } from "node:process";

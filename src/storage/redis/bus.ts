@@ -9,13 +9,14 @@ import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ID_LENGTH } from "../../base/ids.ts";
-import { Backoff } from "../../base/loop.ts";
+import type { Backoff } from "../../base/loop.ts";
 import type { Change, Notice, StateChange } from "../contract.ts";
 import { onAbort } from "../../base/abort.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { bare } from "./failures.ts";
 import type { Keys } from "./keys.ts";
+import { pauses, PULSE } from "./policy.ts";
 import { readProgress, readReason } from "./row.ts";
 import { watch } from "./scripts/watch.ts";
 
@@ -23,9 +24,6 @@ const log = getLogger(["docket", "redis"]);
 
 /** Events are published for so long after the last mark. */
 const WATCHED: Millis = 20_000;
-
-/** How often the mark is renewed, and the connection asked whether it still lives. */
-const PULSE: Millis = 5_000;
 
 type Listener = (message: Buffer) => void;
 
@@ -103,7 +101,7 @@ export class Bus {
     this.#running = true;
     const { client, clock } = this.#settings;
     const connection = client.connection();
-    const backoff = new Backoff(20, 1_000);
+    const backoff = pauses();
     while (this.#listeners.size > 0) {
       try {
         await this.#attend(connection, backoff);

@@ -1,5 +1,5 @@
 /**
- * How Redis is called: every command has a deadline, and this is the one place that calls again (invariants 70, 71).
+ * How Redis is called: every command has a deadline, and is sent again while that makes sense (invariants 70, 71).
  *
  * @module
  */
@@ -8,22 +8,13 @@ import { getLogger } from "@logtape/logtape";
 import type { Redis, RedisOptions } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError, StorageFullError } from "../../base/errors.ts";
-import { Backoff } from "../../base/loop.ts";
 import { meters } from "../../instrumentation/meters.ts";
 import { Connection } from "./connection.ts";
-import { bare, codeOf, ConnectFailure, isElsewhere, judge } from "./failures.ts";
+import { bare, codeOf, isAbsent, isElsewhere, judge } from "./failures.ts";
+import { BLOCKING_MARGIN, DOUBT, longestTry, pauses, SHORTEST_TRY } from "./policy.ts";
 import type { Invocation } from "./script.ts";
 
 const log = getLogger(["docket", "redis"]);
-
-/** A blocking read may come back so much later than it was told to. */
-const BLOCKING_MARGIN: Millis = 5_000;
-
-/** With less time left nothing is tried again. */
-const SHORTEST_TRY: Millis = 50;
-
-/** A question that is not answered for so long makes one doubt the connection. */
-const DOUBT: Millis = 1_000;
 
 /** What a {@linkcode Client} needs. */
 export interface ClientSettings {
@@ -190,6 +181,7 @@ export class Client {
       const answered = codeOf(error) !== undefined;
       if (answered && !this.closed) this.#idle.push(connection);
       else this.release(connection);
+      if (isElsewhere(error)) this.#leave();
       throw error;
     }
   }
@@ -221,10 +213,11 @@ export class Client {
     const { clock, commandTimeout } = this.#settings;
     const { signal } = patience;
     const until = signal ? undefined : clock.monotonic() + commandTimeout;
+    const longest = longestTry(commandTimeout, signal !== undefined);
     return this.#persist(
       patience,
       until,
-      (left) => this.#commands.call(call, Math.min(left, commandTimeout), signal),
+      (left) => this.#commands.call(call, Math.min(left, longest), signal),
     );
   }
 
@@ -237,7 +230,7 @@ export class Client {
   ): Promise<T> {
     const { clock } = this.#settings;
     const { signal } = patience;
-    const backoff = new Backoff(20, 1_000);
+    const backoff = pauses();
     let unknown = false;
     for (;;) {
       signal?.throwIfAborted();
@@ -254,11 +247,11 @@ export class Client {
       this.closing.throwIfAborted();
       unknown ||= codeOf(failure) === undefined; // a reply error says that nothing was done
       const left = until === undefined ? Infinity : until - clock.monotonic();
-      const last = left < SHORTEST_TRY || (hasty && failure instanceof ConnectFailure);
+      const last = left < SHORTEST_TRY || (hasty && isAbsent(failure));
       const error = this.#giveUp(failure, patience, { last, unknown });
       if (error) throw error;
       this.#noteLost(bare(failure));
-      if (isElsewhere(failure)) this.#commands.drop();
+      if (isElsewhere(failure)) this.#leave();
       await this.#pause(Math.min(backoff.next(), left / 2), signal);
     }
   }
@@ -280,7 +273,7 @@ export class Client {
         break;
       case "full":
         if (!last && !patience.failsWhenFull) return undefined;
-        return new StorageFullError(`${cannot} has no memory left, and nothing was written`, {
+        return new StorageFullError(`${cannot} ${lack(failure)}, and nothing was written`, {
           cause,
         });
       case "broken":
@@ -289,6 +282,11 @@ export class Client {
     if (!last) return undefined;
     const more = unknown && patience.unknown ? `; ${patience.unknown}` : "";
     return new ConnectionError(`${cannot}: ${cause.message}${more}`, { cause });
+  }
+
+  /** The server is not the one that is meant any more: readers and listeners must not stay with it either. */
+  #leave(): void {
+    for (const connection of this.#all) connection.drop();
   }
 
   async #pause(delay: Millis, signal?: AbortSignal): Promise<void> {
@@ -309,4 +307,9 @@ export class Client {
     this.#lost = false;
     log.info("{url} answers again", { url: this.url });
   }
+}
+
+/** What a full Redis has no room in. */
+function lack(failure: unknown): string {
+  return codeOf(failure) === "MISCONF" ? "cannot save to its disk" : "has no memory left";
 }

@@ -5,7 +5,7 @@
  */
 
 /**
- * What to do about a failure: try again; report that there is no memory left (nothing was written); report that the user,
+ * What to do about a failure: try again; report that there is no room left (nothing was written); report that the user,
  * the password or the permissions are wrong, which only a person can change; report that it will fail again.
  */
 export type Judgement = "again" | "full" | "refused" | "broken";
@@ -25,7 +25,6 @@ const AGAIN: ReadonlySet<string> = new Set([
   "BUSY",
   "TRYAGAIN",
   "CLUSTERDOWN",
-  "MISCONF",
   "NOREPLICAS",
   "UNBLOCKED",
   "NOSCRIPT", // flushed between EVALSHA and its answer: the next try sends the whole script
@@ -33,6 +32,9 @@ const AGAIN: ReadonlySet<string> = new Set([
 
 /** The server is not the master, or not the one for this slot, any more: it is looked up again (invariant 71). */
 const ELSEWHERE: ReadonlySet<string> = new Set(["READONLY", "MASTERDOWN", "MOVED", "ASK"]);
+
+/** No memory left, or no disk: what takes in work is refused, until somebody makes room (invariant 78). */
+const FULL: ReadonlySet<string> = new Set(["OOM", "MISCONF"]);
 
 const REFUSED: ReadonlySet<string> = new Set(["WRONGPASS", "NOAUTH", "NOPERM", "DENIED"]);
 
@@ -42,8 +44,13 @@ export function judge(error: unknown): Judgement {
   const code = codeOf(connecting ? error.cause : error);
   if (code === undefined) return "again"; // no reply: the connection failed
   if (AGAIN.has(code) || ELSEWHERE.has(code)) return "again";
-  if (code === "OOM") return "full";
+  if (FULL.has(code)) return "full";
   return REFUSED.has(code) || connecting ? "refused" : "broken";
+}
+
+/** Whether nobody is there: one who is still loading is. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof ConnectFailure && !AGAIN.has(codeOf(error.cause) ?? "");
 }
 
 /** Whether another server must be asked. */

@@ -6,10 +6,10 @@
 
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError } from "../../base/errors.ts";
-import { Backoff } from "../../base/loop.ts";
 import { OWN } from "../contract.ts";
 import type { Client } from "./client.ts";
 import { bare, codeOf, judge } from "./failures.ts";
+import { GLANCE, pauses } from "./policy.ts";
 
 /** Who waits, and for what. */
 export interface Wait {
@@ -19,13 +19,20 @@ export interface Wait {
   readonly signal?: AbortSignal;
 }
 
+/** A read broke off: something may have been delivered that nobody saw, or may be yet (invariant 72). */
+interface Doubt {
+  /** When that read comes to its end, on a server that knows nothing of it. */
+  readonly until: Millis;
+  /** When to look again. */
+  next: Millis;
+}
+
 /** Blocking reads of one docket's stream. */
 export class Waiter {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #stream: string;
-  /** Whose last read broke off: something may have been delivered that nobody saw (invariant 72). */
-  readonly #unsure = new Set<string>();
+  readonly #doubts = new Map<string, Doubt>();
 
   constructor(client: Client, clock: Clock, stream: string) {
     this.#client = client;
@@ -42,15 +49,15 @@ export class Waiter {
   async wait(wait: Wait): Promise<string | undefined> {
     const { timeout, signal } = wait;
     const until = this.#clock.monotonic() + timeout;
-    const backoff = new Backoff(20, 1_000);
+    const backoff = pauses();
     for (;;) {
       this.#client.closing.throwIfAborted();
       if (signal?.aborted) return undefined;
       try {
-        return await this.#read(wait, until - this.#clock.monotonic());
+        return await this.#read(wait, until);
       } catch (error) {
         this.#client.closing.throwIfAborted();
-        if (codeOf(error) === undefined) this.#unsure.add(wait.consumer);
+        if (codeOf(error) === undefined) this.#doubt(wait.consumer, timeout);
         if (signal?.aborted) {
           // Until the server notices, it delivers to a read that nobody waits for. What it has delivered by now is in OWN.
           await this.#client.noticed();
@@ -71,23 +78,43 @@ export class Waiter {
 
   /** Forgets a consumer. */
   forget(consumer: string): void {
-    this.#unsure.delete(consumer);
+    this.#doubts.delete(consumer);
   }
 
-  async #read(
+  #doubt(consumer: string, block: Millis): void {
+    const now = this.#clock.monotonic();
+    this.#doubts.set(consumer, { until: now + block, next: now });
+  }
+
+  /** Reads once, or, in doubt, in short pieces between which it looks for what went elsewhere. */
+  async #read(wait: Wait, until: Millis): Promise<string | undefined> {
+    for (;;) {
+      const doubt = this.#doubts.get(wait.consumer);
+      if (doubt && await this.#missed(wait, doubt)) return OWN;
+      const next = this.#doubts.has(wait.consumer) ? Math.min(until, doubt!.next) : until;
+      const found = await this.#readOnce(wait, next - this.#clock.monotonic());
+      if (found !== undefined || next >= until) return found;
+    }
+  }
+
+  /** Whether this consumer has anything that it may not know of. What it runs is among it: whoever claims can tell. */
+  async #missed({ consumer, signal }: Wait, doubt: Doubt): Promise<boolean> {
+    const now = this.#clock.monotonic();
+    if (now < doubt.next) return false;
+    const range = [this.#stream, "workers", "-", "+", 1, consumer];
+    const pending = await this.#client.block("XPENDING", range, 0, signal) as unknown[];
+    if (now >= doubt.until) this.#doubts.delete(consumer);
+    else doubt.next = Math.min(now + GLANCE, doubt.until);
+    return pending.length > 0;
+  }
+
+  async #readOnce(
     { consumer, want, signal }: Wait,
     left: Millis,
   ): Promise<string | undefined> {
-    const stream = this.#stream;
-    if (this.#unsure.has(consumer)) {
-      const range = [stream, "workers", "-", "+", 1, consumer];
-      const pending = await this.#client.block("XPENDING", range, 0, signal) as unknown[];
-      this.#unsure.delete(consumer);
-      if (pending.length > 0) return OWN;
-    }
     const block = Math.max(1, Math.ceil(left)); // 0 would be for ever
     const group = ["GROUP", "workers", consumer, "COUNT", want, "BLOCK", block];
-    const read = [...group, "STREAMS", stream, ">"];
+    const read = [...group, "STREAMS", this.#stream, ">"];
     const reply = await this.#client.block("XREADGROUP", read, block, signal);
     return reply === null ? undefined : before((reply as Delivery)[0][1][0][0]);
   }

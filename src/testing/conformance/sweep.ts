@@ -65,13 +65,13 @@ export function sweepTests(test: Test): void {
     await advertised.step();
     await scene.storage.advertise(advertised.name, LONG, "text");
     const { worker: busy, claim } = await scene.running("a");
-    await scene.advance(50);
+    await scene.advance(250);
     const lively = scene.worker();
     await lively.step();
 
     equal((await sweep(scene, { silence: LONG })).retired, 0);
-    equal((await sweep(scene, { silence: 40 })).retired, 1);
-    equal((await sweep(scene, { silence: 40 })).retired, 0);
+    equal((await sweep(scene, { silence: 200 })).retired, 1);
+    equal((await sweep(scene, { silence: 200 })).retired, 0);
 
     equal(await busy.settle(claim, completed()), true);
     deepEqual((await scene.storage.workers()).map(({ consumer }) => consumer), [advertised.name]);
@@ -82,10 +82,10 @@ export function sweepTests(test: Test): void {
   test("Storage.sweep() forgets a consumer once its advertisement is over", async (scene) => {
     const worker = scene.worker();
     await worker.step();
-    await scene.storage.advertise(worker.name, 60, "text");
+    await scene.storage.advertise(worker.name, 300, "text");
     await scene.advance(40);
     equal((await sweep(scene, { silence: 20 })).retired, 0);
-    await scene.advance(60);
+    await scene.advance(300);
 
     equal((await sweep(scene, { silence: 20 })).retired, 1);
     deepEqual(await scene.storage.workers(), []);

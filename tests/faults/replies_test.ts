@@ -1,0 +1,167 @@
+/**
+ * Replies that get lost, and commands that arrive when nobody counts on them any more (invariants 19, 27, 72).
+ *
+ * What falls under F13 and F53 besides stands in `tests/processes/producer_test.ts` and in the conformance suite.
+ *
+ * @module
+ */
+
+import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
+import { task } from "../../mod.ts";
+import { faultTest, quick, secondsSince, Tally } from "./_stage.ts";
+
+faultTest("F14 an add whose reply is lost is sent again, and is one task", async (stage) => {
+  const docket = await stage.through({ commandTimeout: 2_000 });
+  const tally = new Tally();
+  const note = task("note", ({ key }): void => tally.count(key));
+  docket.register(note);
+  await docket.add(note, { key: "before" })();
+
+  const swallowed = stage.proxy.swallowReply("EVAL");
+  const start = performance.now();
+  const adding = docket.add(note, { key: "lost" })();
+  await stage.soon(swallowed);
+  const added = await stage.soon(adding);
+  const took = secondsSince(start);
+
+  equal(added.disposition, "scheduled"); // and not "exists": it is this very request that made it
+  await stage.finish(docket, quick);
+  deepEqual([...tally.runs], [["before", 1], ["lost", 1]]);
+  stage.figure(`an add whose reply was lost was there ${took} s later, once`);
+});
+
+faultTest("F14 many adds whose connection breaks are each one task", async (stage) => {
+  const docket = await stage.through();
+  const tally = new Tally();
+  const note = task("note", ({ key }): void => tally.count(key));
+
+  const keys: string[] = [];
+  for (let round = 0; round < 20; round++) {
+    const swallowed = stage.proxy.swallowReply("EVAL");
+    const some = Array.from({ length: 5 }, (_, n) => `${round}.${n}`);
+    const adding = Promise.all(some.map((key) => docket.add(note, { key })()));
+    await stage.soon(swallowed);
+    stage.proxy.cut(round % 2 === 0 ? "RST" : "FIN");
+    deepEqual((await adding).map(({ disposition }) => disposition), some.map(() => "scheduled"));
+    keys.push(...some);
+  }
+
+  await stage.finish(docket, quick);
+  deepEqual([...tally.runs.keys()].sort(), keys.sort());
+  deepEqual(tally.repeated, []);
+});
+
+faultTest("F26 what was delivered into a lost reply is run at once", async (stage) => {
+  const docket = await stage.through();
+  const producer = await stage.connect();
+  const tally = new Tally();
+  const note = task("note", ({ key }): string => {
+    tally.count(key);
+    return key;
+  });
+  docket.register(note);
+  const longest: number[] = [];
+  // A lease of an hour: whoever waited for it would not be done in time. And reads that end only when something comes.
+  const patient = { redeliveryTimeout: "1h", minimumCheckInterval: "1h" } as const;
+  const worker = stage.start(docket, { ...quick, ...patient });
+  await stage.idle();
+
+  for (let round = 0; round < 5; round++) {
+    const swallowed = stage.proxy.swallowReply("XREADGROUP");
+    await stage.soon((await producer.add(note, { key: `${round}.wakes` })()).result());
+    await stage.idle(); // in the read whose reply gets lost
+    const execution = await producer.add(note, { key: `${round}.lost` })();
+    await stage.soon(swallowed);
+    const start = performance.now();
+    stage.proxy.cut("RST");
+    equal(await stage.soon(execution.result()), `${round}.lost`);
+    longest.push(secondsSince(start));
+  }
+
+  deepEqual(tally.repeated, []);
+  equal(tally.runs.size, 10);
+  await worker.close();
+  stage.figure(`run at most ${Math.max(...longest)} s after the connection broke`);
+});
+
+// The client's end is reset, and the server does not know: what comes next is delivered into its void.
+faultTest(
+  "F26 what is delivered to a connection that is gone is run within a second",
+  async (stage) => {
+    const docket = await stage.through();
+    const producer = await stage.connect();
+    const tally = new Tally();
+    const note = task("note", ({ key }): string => {
+      tally.count(key);
+      return key;
+    });
+    docket.register(note);
+    const worker = stage.start(docket, { ...quick, redeliveryTimeout: "1h" });
+    const longest: number[] = [];
+
+    for (let round = 0; round < 4; round++) {
+      await stage.idle();
+      const { accepted } = stage.proxy;
+      stage.proxy.abandon();
+      await stage.eventually(() => stage.proxy.accepted >= accepted + 2);
+      if (round % 2 === 0) await stage.idle();
+      const start = performance.now();
+      const execution = await producer.add(note, { key: `${round}` })();
+      equal(await stage.soon(execution.result()), `${round}`);
+      longest.push(secondsSince(start));
+    }
+
+    deepEqual(tally.repeated, []);
+    await worker.close();
+    stage.figure(`run at most ${Math.max(...longest)} s after the delivery was lost`);
+  },
+);
+
+faultTest("F29 what an old connection still brings changes nothing", async (stage) => {
+  const docket = await stage.through();
+  const witness = await stage.connect();
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  stage.afterwards(() => gates.forEach(({ resolve }) => resolve()));
+  let runs = 0;
+  const hold = task("hold", async (): Promise<number> => {
+    const run = runs++;
+    await gates[run].promise;
+    return run;
+  });
+  docket.register(hold);
+  const worker = stage.start(docket, quick);
+  const first = await witness.add(hold, { key: "key" })();
+  await stage.eventually(() => runs === 1);
+
+  // What settles the first run, and an add, are on their way when the connection breaks, and go another way then.
+  const old = stage.proxy.ports;
+  const release = stage.proxy.hold();
+  const added = docket.add(hold, { key: "other", delay: "1h" })();
+  await stage.eventually(() => stage.proxy.waiting > 0);
+  const { waiting } = stage.proxy;
+  gates[0].resolve();
+  await stage.eventually(() => stage.proxy.waiting > waiting);
+  stage.proxy.hangUp();
+  equal(await stage.soon(first.result()), 0);
+  equal((await stage.soon(added)).disposition, "scheduled");
+  equal(await witness.cancel("other"), "cancelled");
+  const second = await witness.add(hold, { key: "key" })();
+  await stage.eventually(() => runs === 2);
+
+  const storage = await stage.open();
+  const before = await storage.load(["key", "other"]);
+  const bytes = release();
+  await stage.eventually(async () => {
+    const open = await stage.connections("normal");
+    return old.every((port) => !open.has(port)); // carried out, and closed
+  });
+  deepEqual(await storage.load(["key", "other"]), before);
+  ok(bytes > waiting && waiting > 0, `${bytes} bytes came late`);
+
+  gates[1].resolve();
+  equal(await stage.soon(second.result()), 1);
+  equal(runs, 2);
+  equal((await witness.execution("other"))?.state, "cancelled");
+  await worker.close();
+  stage.figure(`${bytes} bytes of old commands came late, and changed nothing`);
+});
