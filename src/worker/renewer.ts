@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { CancelledError, LeaseLostError, messageOf } from "../base/errors.ts";
-import type { Storage } from "../storage/contract.ts";
+import type { Lease, Storage } from "../storage/contract.ts";
 import { DOUBTFUL, type Run, type Running } from "./run.ts";
 
 /** Leases are renewed four times as often as they would run out (invariant 30). */
@@ -25,6 +25,12 @@ export interface RenewerOptions {
   readonly consumer: string;
   readonly lease: Millis;
   readonly running: Running;
+  readonly settler: Unsettled;
+}
+
+/** What finished, and is held until that is settled. */
+export interface Unsettled {
+  readonly leases: readonly Lease[];
 }
 
 /** Renews on a timer of its own, also while the worker drains and while it reconnects. */
@@ -65,16 +71,19 @@ export class Renewer {
   /** Renews now, or as soon as the renewal that is under way is over. */
   renew(signal: AbortSignal): void {
     if (this.#underWay) this.#again = true;
-    else if (this.#options.running.size > 0 && !signal.aborted) void this.#renew(signal);
+    else if (!signal.aborted) void this.#renew(signal);
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    const { storage, clock, consumer, running } = this.#options;
+    const { storage, clock, consumer, running, settler } = this.#options;
     const runs = [...running];
+    // What cannot be settled just now is not to be done again by another (invariant 30).
+    const leases = [...runs.map(({ claim }) => claim), ...settler.leases];
+    if (leases.length === 0) return;
     const sentAt = clock.monotonic();
     this.#underWay = true;
     try {
-      const renewals = await storage.renew(consumer, runs.map(({ claim }) => claim), { signal });
+      const renewals = await storage.renew(consumer, leases, { signal });
       for (let i = 0; i < runs.length; i++) {
         if (renewals[i] === "lost") lose(runs[i]);
         else runs[i].renewedAt = sentAt;

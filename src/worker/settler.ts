@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import type { Commit, Settlement } from "../storage/contract.ts";
+import type { Commit, Lease, Settlement } from "../storage/contract.ts";
 import type { Observer } from "./observer.ts";
 import type { Run } from "./run.ts";
 
@@ -30,6 +30,11 @@ export class Settler {
   /** Whether there is nothing to take. */
   get empty(): boolean {
     return this.#outbox.length === 0;
+  }
+
+  /** The claims of all that is not settled: nearly always none, as what finishes is settled at once. */
+  get leases(): readonly Lease[] {
+    return [...this.#underWay].flat().concat(this.#outbox);
   }
 
   /** Hands over a run's end. It counts only while the run's claim does (invariant 19). */

@@ -336,7 +336,7 @@ export class Worker implements AsyncDisposable {
       running,
       runner,
       fetcher,
-      renewer: new Renewer({ ...shared, lease }),
+      renewer: new Renewer({ ...shared, lease, settler }),
       reclaimer: new Reclaimer({
         storage,
         clock,

@@ -55,6 +55,30 @@ onEveryStorage("A lease", (test) => {
     equal(execution.attempt, 1);
   });
 
+  // 30: what finished is not done again by another because it could not be settled at once
+  test("is kept until the end of its task is settled, over several times its length", async (stage) => {
+    const storage = await stage.open();
+    const slow = altered(storage, {
+      async step(step, options) {
+        if (step.commits.length > 0) await stage.sleep(2 * KEPT);
+        return await storage.step(step, options);
+      },
+      // Its own look for abandoned tasks would keep it too, if it came before the other's.
+      reclaim: () => Promise.resolve({ claims: [], cursor: "", strikes: "" }),
+    });
+    const docket = await stage.connect({ storage: slow });
+    let runs = 0;
+    const count = task("count", (): number => ++runs);
+    const execution = await docket.add(count)();
+
+    stage.start(docket, { redeliveryTimeout: KEPT });
+    await stage.eventually(() => runs === 1);
+    stage.start(await stage.connect({ tasks: count }), { redeliveryTimeout: KEPT });
+
+    equal(await stage.soon(execution.result()), 1);
+    equal(runs, 1);
+  });
+
   // 31: renewal survives errors
   test("is kept although every second renewal fails", async (stage) => {
     let renewals = 0;
