@@ -103,10 +103,21 @@ export class Client {
     );
   }
 
-  /** Runs a script; the same bytes again while its outcome is unknown (invariant 27). */
-  run<Reply>(invocation: Invocation<Reply>, patience: Patience): Promise<Reply> {
-    const { sha, source, operands } = invocation;
+  /**
+   * Runs a script; the same bytes again while its outcome is unknown (invariant 27), or what `again` makes of it, which is
+   * told since when it has been under way.
+   */
+  run<Reply>(
+    invocation: Invocation<Reply>,
+    patience: Patience,
+    again?: (underWay: Millis) => Invocation<Reply>,
+  ): Promise<Reply> {
+    const { clock } = this.#settings;
+    let sentAt: Millis | undefined;
     const call = async (redis: Redis): Promise<Reply> => {
+      const isAgain = again !== undefined && sentAt !== undefined;
+      const { sha, source, operands } = isAgain ? again(clock.monotonic() - sentAt!) : invocation;
+      sentAt ??= clock.monotonic();
       let raw: unknown;
       try {
         raw = await redis.call("EVALSHA", [sha, ...operands]);

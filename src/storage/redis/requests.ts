@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ConnectionError } from "../../base/errors.ts";
 import { randomId } from "../../base/ids.ts";
 import type { Call, Found, Scheduling, Storage, Target, Verdict, Waiting } from "../contract.ts";
 import { OUTDATED, readFound, readVerdict, SCHEDULED, share } from "./answer.ts";
@@ -17,6 +18,9 @@ import { Together } from "./together.ts";
 
 /** What one more call weighs besides its bytes, so that there are at most 400 in one script call. */
 const CALL_WEIGHT = Math.ceil(MOST_BYTES / 400);
+
+/** What a request takes to Redis at most, in milliseconds, when one that was sent before it had arrived at once. */
+const TRANSIT = 100;
 
 /** What one caller wants scheduled, and which version of the strikes it has looked at. */
 interface Scheduled {
@@ -69,6 +73,11 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
     const outcome = await this.#schedules.add({ calls, strikes }, signal);
     if (outcome === "ok") return calls.map(() => SCHEDULED);
     if (outcome === "outdated") return calls.map(() => OUTDATED);
+    if (outcome.includes("unknown")) {
+      throw new ConnectionError(
+        `Cannot schedule tasks: ${this.#site.client.url} did not answer in time to tell what became of them; the tasks may exist`,
+      );
+    }
     return outcome.map((answer, i) => readVerdict(calls[i].key, answer));
   }
 
@@ -133,14 +142,17 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
       for (const call of calls) rest.push(call.key, encodeHead(call), call.body);
     }
     const checks = { strikes: strikes ?? "", checked: strikes !== undefined };
+    const invoke = (underWay: string) =>
+      schedule.call(keys, { ...shared, ...checks, underWay }, rest);
     const { answers, newer } = await client.run(
-      schedule.call(keys, { ...shared, ...checks }, rest),
+      invoke(""),
       {
         what: "schedule tasks",
         unknown: "the tasks may exist",
         failsWhenFull: true,
         signal,
       },
+      (underWay) => invoke(`${Math.ceil(underWay + TRANSIT)}`),
     );
     if (newer !== undefined) this.#site.strikes = newer;
     if (!answers) return requests.map(() => newer === undefined ? "ok" : "outdated");
