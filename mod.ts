@@ -33,9 +33,11 @@ export {
   type Scheduler,
 } from "./src/docket/docket.ts";
 export type {
+  AddAllOptions,
   AddOptions,
   CallOptions,
   DocketOptions,
+  Durability,
   ExecutionTtl,
   ListOptions,
   ReplaceOptions,
@@ -66,6 +68,8 @@ export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
 export { type StandardTasks, standardTasks } from "./src/docket/standard_tasks.ts";
 export { Worker } from "./src/worker/worker.ts";
 export type {
+  CloseOptions,
+  LeaseThreadOptions,
   ProgramOptions,
   RunOptions,
   WorkerHealth,
@@ -151,6 +155,7 @@ export {
   ExecutionFailedError,
   LeaseLostError,
   NonRetryableError,
+  NotReplicatedError,
   PayloadTooLargeError,
   ProtocolError,
   ResultTimeoutError,

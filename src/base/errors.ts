@@ -4,12 +4,15 @@
  * @module
  */
 
+import { redactText } from "./redact.ts";
+
 /** The `code` of every {@linkcode DocketError}. */
 export type ErrorCode =
   | "CONNECTION"
   | "SERIALIZATION"
   | "PAYLOAD_TOO_LARGE"
   | "STORAGE_FULL"
+  | "NOT_REPLICATED"
   | "EXECUTION_FAILED"
   | "EXECUTION_CANCELLED"
   | "EXECUTION_EXPIRED"
@@ -78,6 +81,25 @@ export class StorageFullError extends DocketError {
   override readonly name = "StorageFullError";
   /** `"STORAGE_FULL"`. */
   override readonly code = "STORAGE_FULL";
+}
+
+/** Fewer replicas than an add or replace asked for have confirmed it in time. The task may exist, and may outlive the master. */
+export class NotReplicatedError extends DocketError {
+  /** `"NotReplicatedError"`. */
+  override readonly name = "NotReplicatedError";
+  /** `"NOT_REPLICATED"`. */
+  override readonly code = "NOT_REPLICATED";
+  /** How many replicas were asked for. */
+  readonly replicas: number;
+  /** How many have confirmed. */
+  readonly acknowledged: number;
+
+  /** Keeps both numbers. */
+  constructor(message: string, replicas: number, acknowledged: number, options?: ErrorOptions) {
+    super(message, options);
+    this.replicas = replicas;
+    this.acknowledged = acknowledged;
+  }
 }
 
 /** `result()` of an execution that failed or was parked as dead; `cause` is the task's error. */
@@ -244,6 +266,7 @@ export type AnyDocketError =
   | SerializationError
   | PayloadTooLargeError
   | StorageFullError
+  | NotReplicatedError
   | ExecutionFailedError
   | ExecutionCancelledError
   | ExecutionExpiredError
@@ -257,10 +280,10 @@ export type AnyDocketError =
   | UnknownTaskError
   | ProtocolError;
 
-/** The message of whatever was thrown; never throws itself. */
+/** The message of whatever was thrown, without the secrets of URLs that it quotes (invariant 85); never throws itself. */
 export function messageOf(error: unknown): string {
   try {
-    return error instanceof Error ? String(error.message) : String(error);
+    return redactText(error instanceof Error ? String(error.message) : String(error));
   } catch {
     return "a value that cannot be shown was thrown";
   }

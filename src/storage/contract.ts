@@ -85,6 +85,8 @@ export interface Storage extends AsyncDisposable {
    * Schedules or replaces, in the order given, also for one key twice. All or nothing (invariant 17).
    *
    * A replaced task ends `cancelled` with reason `"replaced"`.
+   *
+   * With `replication` it resolves when the tasks, those that were there too, are on so many replicas of the storage.
    */
   schedule(calls: readonly Call[], options?: Scheduling): Promise<readonly Verdict[]>;
 

@@ -24,14 +24,19 @@ const AGAIN: ReadonlySet<string> = new Set([
   "LOADING",
   "BUSY",
   "TRYAGAIN",
-  "CLUSTERDOWN",
+  "ASK", // a slot on its way: all of a docket has to be on the other side first
   "NOREPLICAS",
   "UNBLOCKED",
   "NOSCRIPT", // flushed between EVALSHA and its answer: the next try sends the whole script
 ]);
 
 /** The server is not the master, or not the one for this slot, any more: it is looked up again (invariant 71). */
-const ELSEWHERE: ReadonlySet<string> = new Set(["READONLY", "MASTERDOWN", "MOVED", "ASK"]);
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  "READONLY",
+  "MASTERDOWN",
+  "MOVED",
+  "CLUSTERDOWN", // also what a node says that the others have given up
+]);
 
 /** No memory left, or no disk: what takes in work is refused, until somebody makes room (invariant 78). */
 const FULL: ReadonlySet<string> = new Set(["OOM", "MISCONF"]);

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Millis } from "../../base/clock.ts";
-import { redactUrl } from "../../base/redact.ts";
+import type { Clock, Millis } from "../../base/clock.ts";
+import { redactUrls } from "../../base/redact.ts";
 import type {
   Call,
   Change,
@@ -39,12 +39,15 @@ import type {
   Waiting,
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
-import { readAddress } from "./address.ts";
+import { type Address, readAddress, type Urls } from "./address.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
+import { Cluster } from "./cluster.ts";
 import { keysOf } from "./keys.ts";
 import { Requests } from "./requests.ts";
+import { Sentinels } from "./sentinels.ts";
 import { Site } from "./site.ts";
+import { Lonely, type Topology } from "./topology.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Work } from "./work.ts";
 
@@ -53,8 +56,8 @@ import { Work } from "./work.ts";
  *
  * @throws {ConnectionError} When nobody answers, unless it is opened lazily.
  */
-export async function openRedis(url: URL, options: StorageOptions): Promise<Storage> {
-  const storage = new RedisStorage(url, options);
+export async function openRedis(urls: Urls, options: StorageOptions): Promise<Storage> {
+  const storage = new RedisStorage(urls, options);
   try {
     if (!options.lazy) await storage.connect(options.signal);
     return storage;
@@ -74,13 +77,14 @@ export class RedisStorage implements Storage {
   readonly #bus: Bus;
 
   constructor(
-    url: URL,
+    urls: Urls,
     { docket, clock, recordTtl, commandTimeout, connectTimeout, redis }: StorageOptions,
   ) {
-    this.url = redactUrl(url);
+    this.url = redactUrls(urls);
     const keys = keysOf(docket);
+    const always = { connectionName: `docket:${docket}`, connectTimeout };
     const client = new Client({
-      redis: { connectionName: `docket:${docket}`, ...readAddress(url, redis), connectTimeout },
+      topology: topologyOf(readAddress(urls, redis, always), docket, clock),
       docket,
       url: this.url,
       clock,
@@ -254,5 +258,17 @@ export class RedisStorage implements Storage {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
+  }
+}
+
+/** Who knows which server of an address has a docket. */
+function topologyOf(address: Address, docket: string, clock: Clock): Topology {
+  switch (address.kind) {
+    case "server":
+      return new Lonely({ name: "", redis: address.named[0] });
+    case "sentinels":
+      return new Sentinels(address, clock);
+    case "cluster":
+      return new Cluster(address, docket, clock);
   }
 }
