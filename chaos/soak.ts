@@ -27,8 +27,8 @@ const WARM_UP = 0.2;
 /** Megabytes a minute that the heap may grow by. */
 const STEEPEST = 1;
 
-/** Megabytes by which Redis may hold more at the end: tables shrink late. With two bytes of each of 120,000 tasks it is over. */
-const SLACK = 0.25;
+/** Megabytes by which Redis may hold more at the end: tables shrink late. Five bytes of each of 120,000 tasks would be more. */
+const SLACK = 0.5;
 
 const MEGABYTE = 1_048_576;
 const MINUTE = 60_000;
