@@ -12,11 +12,12 @@ export interface Patch {
   readonly replace: string;
 }
 
-/** One bug, on each storage that can have it. */
+/** One bug: on each storage that can have it, for the model test to find, or where the simulator is to find it. */
 export interface Bug {
   readonly name: string;
   readonly memory?: Patch;
   readonly redis?: Patch;
+  readonly simulator?: Patch;
 }
 
 /** Names the file of patches. */

@@ -14,7 +14,8 @@
  * ```
  *
  * - A **generation** is one accepted schedule, or one run of a chain. Its id is the random id of the request that made
- *   it, so a request that is sent again is recognised while its task lives and while its record does.
+ *   it, so a request that is sent again is recognised while its task lives and while its record does. A storage that sends
+ *   one again says that its outcome is unknown when a later generation has overwritten a record meanwhile.
  * - A **claim** gives a task to a consumer under a random **token**. Only the bearer of the token may settle, renew or
  *   release it, compared by equality (invariant 19). A claim lasts as long as its **lease** is renewed; afterwards
  *   {@linkcode Storage.reclaim} gives the task to somebody else under another token.

@@ -6,6 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
+import { onAbort } from "../base/abort.ts";
 import { Bell } from "../base/bell.ts";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
@@ -101,6 +102,7 @@ export class Fetcher {
   #planned = false;
   #draining = false;
   #onQuiet: (() => void)[] = [];
+  #onRoom?: () => void;
   #able = false;
   readonly #turned = new Bell();
 
@@ -172,10 +174,24 @@ export class Fetcher {
   /** Keeps room for claims that are made elsewhere, until the returned function is called. */
   reserve(room: number): () => void {
     this.#wanted += room;
+    const answered = this.#settler.ask();
     return () => {
+      answered();
       this.#wanted -= room;
       this.poke();
     };
+  }
+
+  /** Resolves when all room that is kept is there, or the signal aborts. Until then nothing new is claimed. */
+  whenRoom(signal: AbortSignal): Promise<void> {
+    if (this.room >= 0 || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const deafen = onAbort(signal, resolve);
+      this.#onRoom = () => {
+        deafen();
+        resolve();
+      };
+    });
   }
 
   /**
@@ -273,6 +289,10 @@ export class Fetcher {
 
   #pump(): void {
     if (this.#options.end.aborted) return this.#tellQuiet();
+    if (this.#onRoom && this.room >= 0) {
+      this.#onRoom();
+      this.#onRoom = undefined;
+    }
     for (const lane of this.#lanes) {
       if (lane.busy) continue;
       const commits = this.#settler.take(MAX_BATCH);
@@ -313,6 +333,7 @@ export class Fetcher {
     lane.busy = true;
     this.#wanted += want;
     if (from !== NEW) this.#readingOwn = true;
+    const answered = from === NEW ? undefined : this.#settler.ask();
     const sentAt = this.#options.clock.monotonic();
     const reply = await this.#send(step);
     lane.busy = false;
@@ -325,8 +346,9 @@ export class Fetcher {
     }
     this.#wanted -= want;
     if (from !== NEW) this.#readingOwn = false;
+    if (reply && !end.aborted) this.acceptAll(reply.claims, step.token, sentAt);
+    answered?.();
     if (!reply || end.aborted) return this.#tellQuiet();
-    this.acceptAll(reply.claims, step.token, sentAt);
     if (want > 0) this.#advance(from, reply);
     this.#pump();
   }

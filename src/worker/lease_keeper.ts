@@ -12,7 +12,6 @@ import type { Internals } from "../docket/internals.ts";
 import type { Lease } from "../storage/contract.ts";
 import type { Reopening } from "../storage/open.ts";
 import type { Assignment, FromThread, ToThread } from "./lease_thread.ts";
-import type { Running } from "./run.ts";
 
 /** A thread that has not started by then is not waited for: nothing is claimed before. */
 const STARTING: Millis = 10_000;
@@ -30,11 +29,10 @@ export interface LeaseKeeperOptions {
   readonly lease: Millis;
   /** After so long without a sign of life of this thread the other one lets go. */
   readonly patience: Millis;
-  readonly running: Running;
 }
 
 /**
- * The thread, as the others see it. It is handed what runs, and told 20 times per lease what still does. That is the sign of
+ * The thread, as the others see it. It is handed what is about to run, and told 20 times per lease what still does, or is not settled yet. That is the sign of
  * life of this thread: while it comes, the other one does nothing. When something goes wrong there, the worker is as one
  * without.
  */
@@ -72,11 +70,9 @@ export class LeaseKeeper {
     this.#tell({ kind: "more", leases: bare(leases), at: this.#options.clock.monotonic() });
   }
 
-  /** Tells what runs, and that this thread does. */
-  tell(): void {
-    const { running, clock } = this.#options;
-    const leases = Array.from(running, ({ claim }) => claim);
-    this.#tell({ kind: "all", leases: bare(leases), at: clock.monotonic() });
+  /** Tells whose leases are to be kept, of all, and that this thread does. */
+  tell(leases: readonly Lease[]): void {
+    this.#tell({ kind: "all", leases: bare(leases), at: this.#options.clock.monotonic() });
   }
 
   /** Ends the thread. Always returns. */

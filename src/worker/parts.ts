@@ -105,7 +105,7 @@ export function assemble({ docket, worker, settings, pool, bounds, end }: Materi
     running,
     runner,
     fetcher,
-    renewer: new Renewer({ ...shared, keeper }),
+    renewer: new Renewer({ ...shared, settler, keeper }),
     keeper,
     lookout,
     reclaimer: new Reclaimer({ ...shared, maxDeliveries, observer, room: fetcher, end }),

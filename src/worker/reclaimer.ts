@@ -23,6 +23,7 @@ const log = getLogger(["docket", "worker"]);
 export interface Room {
   readonly room: number;
   reserve(room: number): () => void;
+  whenRoom(signal: AbortSignal): Promise<void>;
   heed(strikes: string): Promise<void>;
   acceptAll(claims: readonly Claim[], token: string, sentAt: Millis): void;
 }
@@ -40,7 +41,7 @@ export interface ReclaimerOptions {
   readonly end: AbortSignal;
 }
 
-/** Looks through all leases from time to time, as far as there is room. */
+/** Looks through all leases from time to time; where there is no room, it gets the next that there is. */
 export class Reclaimer {
   readonly #options: ReclaimerOptions;
 
@@ -71,10 +72,12 @@ export class Reclaimer {
     const { storage, clock, consumer, lease, maxDeliveries, observer, room, end } = this.#options;
     let cursor = "";
     do {
-      const want = Math.min(room.room, MAX_RECLAIMED);
-      if (signal.aborted || want <= 0) return;
+      const want = Math.max(1, Math.min(room.room, MAX_RECLAIMED));
       const unreserve = room.reserve(want);
       try {
+        // While there is always something new, no place would ever be left for what was abandoned (invariant 33).
+        await room.whenRoom(signal);
+        if (signal.aborted) return;
         const token = randomId();
         const sentAt = clock.monotonic();
         // Under the later signal: once sent, its reply is awaited, or a drain would leave its claims behind.

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { CancelledError, LeaseLostError, messageOf } from "../base/errors.ts";
-import type { Storage } from "../storage/contract.ts";
+import type { Lease, Storage } from "../storage/contract.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { DOUBTFUL, type Run, type Running } from "./run.ts";
 
@@ -26,8 +26,14 @@ export interface RenewerOptions {
   readonly consumer: string;
   readonly lease: Millis;
   readonly running: Running;
+  readonly settler: Unsettled;
   /** Renews while this thread cannot, if that is wanted. */
   readonly keeper?: LeaseKeeper;
+}
+
+/** What finished, and is held until that is settled. */
+export interface Unsettled {
+  readonly leases: readonly Lease[];
 }
 
 /** Renews on a timer of its own, also while the worker drains and while it reconnects. */
@@ -47,7 +53,7 @@ export class Renewer {
     while (!signal.aborted) {
       await sleep(clock, lease / LOOKS_PER_LEASE, signal);
       if (signal.aborted) return;
-      keeper?.tell();
+      keeper?.tell(this.#held());
       const now = clock.monotonic();
       if (!this.#underWay && now - renewedAt >= lease / RENEWALS_PER_LEASE) {
         // After a stall the renewal goes first: only the storage knows whether the lease is still ours.
@@ -69,16 +75,18 @@ export class Renewer {
   /** Renews now, or as soon as the renewal that is under way is over. */
   renew(signal: AbortSignal): void {
     if (this.#underWay) this.#again = true;
-    else if (this.#options.running.size > 0 && !signal.aborted) void this.#renew(signal);
+    else if (!signal.aborted) void this.#renew(signal);
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
     const { storage, clock, consumer, running } = this.#options;
     const runs = [...running];
+    const leases = this.#held();
+    if (leases.length === 0) return;
     const sentAt = clock.monotonic();
     this.#underWay = true;
     try {
-      const renewals = await storage.renew(consumer, runs.map(({ claim }) => claim), { signal });
+      const renewals = await storage.renew(consumer, leases, { signal });
       for (let i = 0; i < runs.length; i++) {
         if (renewals[i] === "lost") lose(runs[i]);
         else runs[i].renewedAt = sentAt;
@@ -94,6 +102,12 @@ export class Renewer {
         this.renew(signal);
       }
     }
+  }
+
+  /** What runs, and behind it what cannot be settled just now, which is not to be done again by another (invariant 30). */
+  #held(): readonly Lease[] {
+    const { running, settler } = this.#options;
+    return [...Array.from(running, ({ claim }) => claim), ...settler.leases];
   }
 
   #giveUpDoubtful(): void {

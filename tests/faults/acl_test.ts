@@ -187,8 +187,10 @@ test("F46 asking for permissions is no attempt: nothing is written, and nothing 
 
 /** What only looks, where it may. */
 const EXAMINING: ReadonlySet<string> = new Set([
+  "cluster.ts",
   "failures.ts", // codes of errors
   "permissions.ts",
   "inspector.ts",
+  "sentinels.ts",
   "families.ts",
 ]);

@@ -11,7 +11,15 @@ import {
   rejects,
   strictEqual as equal,
 } from "node:assert/strict";
-import { ConnectionError, Depends, type Docket, LeaseLostError, Retry, task } from "../../mod.ts";
+import {
+  ConnectionError,
+  Depends,
+  type Docket,
+  LeaseLostError,
+  Perpetual,
+  Retry,
+  task,
+} from "../../mod.ts";
 import { aborted, altered, Freezer, onEveryStorage, onMemory, type Stage } from "../_harness.ts";
 
 /** Short, since a real storage really waits for it. */
@@ -45,6 +53,30 @@ onEveryStorage("A lease", (test) => {
     equal(await stage.soon(execution.result()), false);
     equal(runs, 1);
     equal(execution.attempt, 1);
+  });
+
+  // 30: what finished is not done again by another because it could not be settled at once
+  test("is kept until the end of its task is settled, over several times its length", async (stage) => {
+    const storage = await stage.open();
+    const slow = altered(storage, {
+      async step(step, options) {
+        if (step.commits.length > 0) await stage.sleep(2 * KEPT);
+        return await storage.step(step, options);
+      },
+      // Its own look for abandoned tasks would keep it too, if it came before the other's.
+      reclaim: () => Promise.resolve({ claims: [], cursor: "", strikes: "" }),
+    });
+    const docket = await stage.connect({ storage: slow });
+    let runs = 0;
+    const count = task("count", (): number => ++runs);
+    const execution = await docket.add(count)();
+
+    stage.start(docket, { redeliveryTimeout: KEPT });
+    await stage.eventually(() => runs === 1);
+    stage.start(await stage.connect({ tasks: count }), { redeliveryTimeout: KEPT });
+
+    equal(await stage.soon(execution.result()), 1);
+    equal(runs, 1);
   });
 
   // 31: renewal survives errors
@@ -110,6 +142,30 @@ onEveryStorage("A lease", (test) => {
     notEqual(fences[0], fences[1]);
     // Its last renewal was at most a quarter of a lease before it froze.
     ok(starts[1] - frozenAt >= 0.5 * LEASE, `after ${starts[1] - frozenAt} ms`);
+  });
+
+  // 33: what was abandoned is older than what is new
+  test("that nobody renews is taken over by a worker that always has something new to do", async (stage) => {
+    const { docket, freezer } = await mortal(stage);
+    const other = await stage.connect();
+    let started = false;
+    const work = task("work", async ({ worker, signal }): Promise<string> => {
+      started = true;
+      if (worker.name === "mortal") await aborted(signal);
+      return `by ${worker.name}`;
+    });
+    const busy = task("busy", { perpetual: new Perpetual() }, () => stage.sleep(10));
+    other.register([work, busy]);
+    const execution = await docket.add(work)();
+    stage.start(docket, { name: "mortal", redeliveryTimeout: LEASE });
+    await stage.eventually(() => started);
+    freezer.freeze();
+
+    for (const key of ["busy", "busier"]) await other.add(busy, { key })();
+    stage.start(other, { name: "other", concurrency: 1, redeliveryTimeout: LEASE });
+
+    const watching = await other.execution<typeof work>(execution.key);
+    equal(await stage.soon(watching!.result()), "by other");
   });
 
   // 19, 32: the stale attempt hears of it, and cannot write a result

@@ -152,6 +152,54 @@ test("Fetcher never starts what runs here or has finished here and is not settle
   deepEqual(released, []);
 });
 
+test("Fetcher never starts what was settled while somebody asked what it holds", async () => {
+  // Invariant 34: the answer was given before, and comes later than that of the step that settled it.
+  const { storage, clock, fetcher, started, released, runs, finish } = scene(2);
+  fetcher.poke();
+  await clock.settle();
+  const [first, second] = storage.steps;
+  const { token } = first.step;
+  first.answer({ claims: [claim("a", token)], more: false, cursor: NEW, strikes: "" });
+  second.answer(NOTHING);
+  await clock.settle();
+  const answered = fetcher.reserve(1);
+  finish(runs[0]);
+  await clock.settle();
+  storage.steps.at(-1)?.answer(NOTHING);
+  await clock.settle();
+
+  fetcher.acceptAll([claim("a", token)], "u".repeat(22), clock.monotonic());
+  answered();
+
+  deepEqual([started, released], [["a"], []]);
+});
+
+test("Fetcher keeps the next place that is left for whoever waits for one", async () => {
+  const { storage, clock, fetcher, runs, finish } = scene(1);
+  fetcher.poke();
+  await clock.settle();
+  const [{ step, answer }] = storage.steps;
+  answer({ claims: [claim("a", step.token)], more: true, cursor: NEW, strikes: "" });
+  await clock.settle();
+  const isFree: boolean[] = [];
+  const giveBack = fetcher.reserve(1);
+  const waiting = fetcher.whenRoom(new AbortController().signal).then(() => isFree.push(true));
+  await clock.settle();
+  isFree.push(false);
+
+  finish(runs[0]);
+  await clock.settle();
+
+  deepEqual(isFree, [false, true]);
+  equal(storage.steps.at(-1)?.step.want, 0);
+  storage.steps.at(-1)?.answer(NOTHING);
+  await clock.settle();
+  giveBack();
+  await clock.settle();
+  equal(storage.steps.at(-1)?.step.want, 1);
+  await waiting;
+});
+
 test("Fetcher gives back what it claimed when there is no room for it any more", () => {
   // A reclaim and a blocking read may bring as much as there is room, both.
   const { clock, fetcher, started, released } = scene(1);

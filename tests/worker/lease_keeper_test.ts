@@ -24,7 +24,6 @@ import { captureLogs } from "../_logs.ts";
 const records = captureLogs("warning");
 
 declare("LeaseKeeper that cannot open the storage warns once, and lets the worker be", async () => {
-  const running = new Running(1);
   const keeper = new LeaseKeeper({
     reopening: {
       url: "nonsense://user:canary@host",
@@ -37,14 +36,13 @@ declare("LeaseKeeper that cannot open the storage warns once, and lets the worke
     consumer: "worker~1",
     lease: 1_000,
     patience: 1_000,
-    running,
   });
 
   // Under `deno test` a thread that starts for the first time is type-checked before, which takes its time.
   for (let n = 0; records.length === 0 && n < 6_000; n++) await sleep(systemClock, 10);
   await keeper.ready;
   keeper.hold([{ key: "k", token: "t" }]);
-  keeper.tell();
+  keeper.tell([{ key: "k", token: "t" }]);
   await keeper.close();
 
   const [{ properties, rawMessage }, ...more] = records;
@@ -69,7 +67,7 @@ for (const [renewed, doubted] of [["was", undefined], ["was not", "LEASE_LOST"]]
           return doubted ? 0 : clock.monotonic();
         },
         tell: () => {},
-      } as LeaseKeeper;
+      } as unknown as LeaseKeeper;
       const end = new AbortController();
       const renewer = new Renewer({
         storage: silent,
@@ -77,6 +75,7 @@ for (const [renewed, doubted] of [["was", undefined], ["was not", "LEASE_LOST"]]
         consumer: "worker~1",
         lease: 1_000,
         running,
+        settler: { leases: [] },
         keeper,
       });
       const work = renewer.run(end.signal);

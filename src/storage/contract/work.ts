@@ -12,7 +12,10 @@ import type { Due, LiveTask, Progress } from "./tasks.ts";
 /** Where a {@linkcode Storage.step} reads: what nobody holds yet. */
 export const NEW = ">";
 
-/** Where a {@linkcode Storage.step} reads: what this consumer holds already, from the oldest on. */
+/**
+ * Where a {@linkcode Storage.step} reads: what this consumer holds already, from the oldest on. The leases of what is told
+ * are renewed: they are at least as young as the first time that the step was sent.
+ */
 export const OWN = "0";
 
 /** Commits what finished, then takes what there is room for. */

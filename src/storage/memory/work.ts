@@ -56,6 +56,8 @@ export class Work {
     const found = step.from === NEW
       ? this.#claim(consumer, step, now, ttl)
       : own(consumer, Number(step.from), step.want);
+    // Whoever is told of a claim that is older than the question takes it for as young as that (invariant 32).
+    if (step.from !== NEW) { for (const run of found.brought) this.#renew(run); }
     const lane = {
       call: step.call,
       committed: committed.includes(false) ? committed : undefined,

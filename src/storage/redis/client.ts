@@ -52,6 +52,9 @@ interface Detour {
   readonly longer?: Millis;
 }
 
+/** A call of a script, or what makes one of the time for which it has been sent again and again; first of nothing. */
+export type Repeated<Reply> = Invocation<Reply> | ((underWay?: Millis) => Invocation<Reply>);
+
 /** All connections of one storage. */
 export class Client {
   readonly #settings: ClientSettings;
@@ -119,9 +122,10 @@ export class Client {
     );
   }
 
-  /** Runs a script; the same bytes again while its outcome is unknown (invariant 27). */
-  run<Reply>(invocation: Invocation<Reply>, patience: Patience): Promise<Reply> {
-    return this.#retry(patience, (redis) => this.#evaluate(redis, invocation));
+  /** Runs a script; the same bytes again while its outcome is unknown (invariant 27), unless it is to be told that. */
+  run<Reply>(invocation: Repeated<Reply>, patience: Patience): Promise<Reply> {
+    const next = this.#dated(invocation);
+    return this.#retry(patience, (redis) => this.#evaluate(redis, next()));
   }
 
   /**
@@ -131,16 +135,17 @@ export class Client {
    * @param mark A key to write: of a script that found all done there would be nothing to wait for.
    */
   async runReplicated<Reply>(
-    invocation: Invocation<Reply>,
+    invocation: Repeated<Reply>,
     { replicas, timeout }: Replication,
     mark: string,
     patience: Patience,
   ): Promise<{ readonly reply: Reply; readonly acknowledged: number }> {
     const connection = this.#idle.pop() ?? this.connection();
+    const next = this.#dated(invocation);
     let isIdle = false;
     try {
       const result = await this.#retry(patience, async (redis) => {
-        const reply = await this.#evaluate(redis, invocation);
+        const reply = await this.#evaluate(redis, next());
         return { reply, acknowledged: await confirm(redis, mark, replicas, timeout) };
       }, { connection, longer: timeout });
       isIdle = !this.closed;
@@ -271,6 +276,18 @@ export class Client {
       this.closing,
     );
     for (const connection of this.#all) connection.follow(place);
+  }
+
+  #dated<Reply>(invocation: Repeated<Reply>): () => Invocation<Reply> {
+    if (typeof invocation !== "function") return () => invocation;
+    const { clock } = this.#settings;
+    let sentAt: Millis | undefined;
+    return () => {
+      const now = clock.monotonic();
+      const underWay = sentAt === undefined ? undefined : now - sentAt;
+      sentAt ??= now;
+      return invocation(underWay);
+    };
   }
 
   #retry<T>(

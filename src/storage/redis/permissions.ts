@@ -18,7 +18,7 @@ export function isRefusal(message: string): boolean {
   return message.startsWith("NOPERM") || REFUSALS.test(message);
 }
 
-/** Every command that is sent, or called by a script. */
+/** Every command that is sent, or called by a script; without those that find out which server is meant. */
 export function neededCommands(keys: Keys): readonly Command[] {
   const { stream, state, dueSet, background, wake } = keys;
   const record = `${keys.recordPrefix}x`;
@@ -77,6 +77,7 @@ export function neededCommands(keys: Keys): readonly Command[] {
     ["PUBLISH", wake, "x"],
     ["SUBSCRIBE", wake],
     ["UNSUBSCRIBE", wake],
+    ["WAIT", "0", "0"],
   ];
 }
 

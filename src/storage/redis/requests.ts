@@ -4,7 +4,8 @@
  * @module
  */
 
-import { NotReplicatedError } from "../../base/errors.ts";
+import type { Millis } from "../../base/clock.ts";
+import { ConnectionError, NotReplicatedError } from "../../base/errors.ts";
 import { randomId } from "../../base/ids.ts";
 import type {
   Call,
@@ -19,16 +20,18 @@ import type {
 import { OUTDATED, readCancelled, readFound, readVerdict, SCHEDULED, share } from "./answer.ts";
 import { MOST_BYTES } from "./limits.ts";
 import { encodeHead, expectId } from "./outcome.ts";
-import type { Patience } from "./client.ts";
+import type { Patience, Repeated } from "./client.ts";
 import { cancel, type Cancelled } from "./scripts/cancel.ts";
 import { load, type Stored } from "./scripts/load.ts";
 import { type Answer, schedule } from "./scripts/schedule.ts";
 import type { Site } from "./site.ts";
-import type { Invocation } from "./script.ts";
 import { Together } from "./together.ts";
 
 /** What one more call weighs besides its bytes, so that there are at most 400 in one script call. */
 const CALL_WEIGHT = Math.ceil(MOST_BYTES / 400);
+
+/** What a request takes to Redis at most, in milliseconds, when one that was sent before it had arrived at once. */
+const TRANSIT = 100;
 
 /** So many ways of waiting for replicas are remembered: a program has one or two. */
 const MOST_KINDS = 20;
@@ -89,6 +92,11 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
       : await this.#schedules.add({ calls, strikes }, signal);
     if (outcome === "ok") return calls.map(() => SCHEDULED);
     if (outcome === "outdated") return calls.map(() => OUTDATED);
+    if (outcome.includes("unknown")) {
+      throw new ConnectionError(
+        `Cannot schedule tasks: ${this.#site.client.url} did not answer in time to tell what became of them; the tasks may exist`,
+      );
+    }
     return outcome.map((answer, i) => readVerdict(calls[i].key, answer));
   }
 
@@ -171,7 +179,10 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
       for (const call of calls) rest.push(call.key, encodeHead(call), call.body);
     }
     const checks = { strikes: strikes ?? "", checked: strikes !== undefined };
-    const invocation = schedule.call(keys, { ...shared, ...checks }, rest);
+    const invocation = (span?: Millis) => {
+      const underWay = span === undefined ? "" : `${Math.ceil(span + TRANSIT)}`;
+      return schedule.call(keys, { ...shared, ...checks, underWay }, rest);
+    };
     const patience = {
       what: "schedule tasks",
       unknown: "the tasks may exist",
@@ -188,7 +199,7 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
   }
 
   async #replicate<Reply>(
-    invocation: Invocation<Reply>,
+    invocation: Repeated<Reply>,
     replication: Replication,
     patience: Patience,
   ): Promise<Reply> {

@@ -10,6 +10,7 @@ import {
   strictEqual as equal,
 } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
+import { OWN } from "../../storage/contract.ts";
 import type { Test } from "./scene.ts";
 import { completed, keysOf, LEASE, like, LONG, PAST_LEASE } from "./shorthands.ts";
 
@@ -103,6 +104,15 @@ export function leaseTests(test: Test): void {
     deepEqual(back, [claim]); // the old token, not counted again
     deepEqual(await scene.worker().reclaim(), []); // and the lease is renewed
     equal(await worker.settle(claim, completed()), true);
+  });
+
+  test("Storage.step() renews what it tells a consumer that it holds", async (scene) => {
+    const { worker, claim } = await scene.running("a");
+    await scene.advance(PAST_LEASE);
+
+    deepEqual(await worker.claim(5, { from: OWN }), [claim]);
+
+    deepEqual(await scene.worker().reclaim(), []); // invariant 32: whoever was told may rely on it
   });
 
   test("Storage.renew() keeps a lease from running out", async (scene) => {

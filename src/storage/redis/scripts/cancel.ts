@@ -64,6 +64,15 @@ local function finish(key, generation, attempt)
   tell('X', generation, key, attempt, '', 'c')
 end
 
+-- Did this very call end it, that generation if one is given, and its reply was lost?
+local function endedBefore(key, wanted)
+  local text = redis.pcall('GET', recordPrefix .. key)
+  local bar = type(text) == 'string' and string.find(text, '|', 24, true)
+  local other = wanted and wanted ~= '' and bar and sub(text, 2, 23) ~= wanted
+  return bar and not other and sub(text, bar + 1, bar + 23) == 'C' .. request
+end
+
+local passed = {}
 for i = FIRST, #ARGV, 2 do
   local key, wanted, reply = ARGV[i], ARGV[i + 1], 'none'
   local row = call('HGET', state, key)
@@ -72,6 +81,12 @@ for i = FIRST, #ARGV, 2 do
   local flags = row and (byte(row, 2) or 48) - 48
   local strange = isNewer(row)
   local live = row and not strange and (wanted == '' or wanted == generation)
+
+  -- Sent again, and what is live now came after the one that it ended: that is left alone. A marked run may be that one.
+  local marked = status == 82 and flags % 2 == 1
+  if live and not strange and wanted == '' and not marked and (passed[key] or not ended[key] and endedBefore(key)) then
+    passed[key], row, live = true, nil, nil
+  end
 
   local waiting = row and not strange and flags % 4 >= 2 and wanted ~= generation and call('HGET', deferred, key)
   if waiting and (wanted == '' or wanted == sub(waiting, 1, 22)) then
@@ -84,7 +99,7 @@ for i = FIRST, #ARGV, 2 do
   end
 
   -- The chain ends with it (invariant 48), also where it is just about to be seeded again.
-  if (live or wanted == '' and not strange) and redis.pcall('HGET', automatic, key) == 'on' then
+  if (live or wanted == '' and not strange) and not passed[key] and redis.pcall('HGET', automatic, key) == 'on' then
     ${allowWhenFull}
     call('HSET', automatic, key, 'off')
   end
@@ -104,13 +119,8 @@ for i = FIRST, #ARGV, 2 do
     call('HDEL', bodies, key)
     leave(key, row)
     finish(key, generation, (runOf(row)))
-  elseif reply == 'none' and not ended[key] then            -- did this very call end it, and its reply was lost?
-    local text = redis.pcall('GET', recordPrefix .. key)
-    local bar = type(text) == 'string' and string.find(text, '|', 24, true)
-    local other = wanted ~= '' and bar and sub(text, 2, 23) ~= wanted
-    if bar and not other and sub(text, bar + 1, bar + 23) == 'C' .. request then
-      reply, ended[key] = 'cancelled', true
-    end
+  elseif reply == 'none' and not ended[key] and endedBefore(key, wanted) then
+    reply, ended[key] = 'cancelled', true
   end
   replies[#replies + 1] = reply
 end

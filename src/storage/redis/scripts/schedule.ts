@@ -9,8 +9,8 @@ import { type Script, script } from "../script.ts";
 import { events, hint, leave, lists, newer, readNow, records, short } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
-/** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
-export type Answer = "ok" | "deferred" | readonly [row: string, body: string];
+/** What became of a call: accepted, deferred, or the row and body of the task that is in its way; or nobody can tell. */
+export type Answer = "ok" | "deferred" | "unknown" | readonly [row: string, body: string];
 
 /** What became of a batch: an answer for each call, or none of them when all are `"ok"`, or there are newer strikes. */
 export interface Answered {
@@ -48,7 +48,9 @@ end
  *
  * - All or nothing, and in the order given: two calls for one key behave as if sent one after the other (invariant 17).
  * - The generation is the request's own random id, so a call sent again is recognised and changes nothing, while the
- *   task lives and while its record does (invariant 27).
+ *   task lives and while its record does (invariant 27). `underWay` is for how long it has been sent again and again, in
+ *   milliseconds; nothing at first. When another generation of its key has ended in that time, the record of this one may
+ *   have been there before: then nothing is written, as it might run twice, and nobody can tell.
  * - An add on a live key changes nothing. A replace removes what waits and leaves its record; of a running task it is
  *   kept aside and marked in the row, so that the two bodies never overlap (invariants 1, 2, 14).
  * - A row of a newer version is in the way of a replace, too: what it would have to be taken off is not known.
@@ -60,6 +62,7 @@ export const schedule: Script<{
   recordTtl: "text";
   strikes: "text";
   checked: "flag";
+  underWay: "text";
 }, Answered> = script(
   {
     keys: ["stream", "state", "bodies", "calls", "recordPrefix"],
@@ -67,6 +70,7 @@ export const schedule: Script<{
       recordTtl: "text",
       strikes: "text",
       checked: "flag",
+      underWay: "text",
     },
     reply: read,
   },
@@ -91,7 +95,7 @@ ${named("dueSet", "wake")}
 if timed then call('ZCARD', dueSet) end                      -- a key of the wrong type fails here, before the first write
 
 -- 1. Nearly always all are new, and nobody watches: what the rest needs takes longer to be defined than this to be done.
-local areNew = not repeated and count <= 1000 and not (watched and tonumber(watched) > now)
+local areNew = underWay == '' and not repeated and count <= 1000 and not (watched and tonumber(watched) > now)
 if areNew then
   local rows = call('HMGET', state, unpack(names))
   for i = 1, count do areNew = areNew and not rows[i] end
@@ -132,7 +136,8 @@ for i = 1, count do generations[i] = sub(ARGV[FIRST + i * 3 - 2], 2, 23) end
 local rows = fetch(state, names)
 
 -- A call that finds another generation, or none, may be this very request sent again: then there is a record of it.
-local recordKeys, recordOf, recorded = {}, {}, {}
+local recordKeys, recordOf, recorded, doubtful = {}, {}, {}, {}
+local since = underWay ~= '' and now - tonumber(underWay)
 for i = 1, count do
   if not rows[i] or sub(rows[i], 3, 24) ~= generations[i] then
     recordKeys[#recordKeys + 1] = recordPrefix .. names[i]
@@ -144,6 +149,7 @@ for from = 1, #recordKeys, 4000 do
   for n = 1, #texts do
     local i = recordOf[from + n - 1]
     recorded[i] = texts[n] and sub(texts[n], 2, 23) == generations[i]
+    doubtful[i] = since and texts[n] and not recorded[i] and (tonumber(match(texts[n], '^%d+', 24)) or 0) >= since
   end
 end
 
@@ -186,6 +192,8 @@ for i = 1, count do
     reply = { row, call('HGET', bodies, key) or '' }
   elseif before then
     reply = 'deferred'
+  elseif doubtful[i] and previous ~= generation then
+    reply = 'unknown'
   elseif row and (byte(row, 1) == 82 or previous == generation) then
     reply = 'deferred'
     if previous ~= generation then
