@@ -48,7 +48,9 @@ export function setScene({ random, plan, timeline, storage, hearsLate }: SceneOp
   const ambush = random.fork();
   const changed = (key: string) => {
     if (timeline.now() >= plan.end || !ambush.percent(plan.ambushes)) return;
-    timeline.after(0, () => void server.perform("*", "cancel", [[{ key }]]));
+    timeline.after(0, () => {
+      server.perform("*", "cancel", [[{ key }]]).catch(() => {}); // it is noted there
+    });
   };
   const server: Server = new Server({ storage, timeline, chronicle, isChain, changed, hearsLate });
   const weather = new Weather(random.fork(), plan.climate);
