@@ -128,7 +128,7 @@ export class Server {
     const call = this.storage[verb] as (...args: unknown[]) => Promise<unknown>;
     try {
       if (verb === "schedule") await this.#refuseForgotten(args[0] as readonly Call[]);
-      this.#askedAt = this.#options.timeline.now();
+      if (TOLD.has(verb)) this.#askedAt = this.#options.timeline.now(); // others go beside it
       const value = await call.apply(this.storage, [...args]);
       if (!TOLD.has(verb)) return value;
       if (this.#options.hearsLate) await this.#catchUp();
