@@ -154,10 +154,6 @@ export const protocolBugs: readonly Bug[] = [
     simulator: settler("if (this.#asking > 0) this.#confirmed.push(commits);", ""),
   },
   {
-    name: "what a worker is told that it holds is not renewed",
-    simulator: work("for (const run of found.brought) this.#renew(run);", ""),
-  },
-  {
     name: "who is busy never takes over",
     simulator: reclaimer(
       "await room.whenRoom(signal);",
