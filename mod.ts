@@ -66,6 +66,8 @@ export { type AnyFunction, type Tasks } from "./src/docket/registry.ts";
 export { type StandardTasks, standardTasks } from "./src/docket/standard_tasks.ts";
 export { Worker } from "./src/worker/worker.ts";
 export type {
+  CloseOptions,
+  LeaseThreadOptions,
   ProgramOptions,
   RunOptions,
   WorkerHealth,

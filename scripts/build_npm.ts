@@ -16,6 +16,9 @@ import { compile, root } from "./node/compiler.ts";
 
 const entryPoints = Object.entries(config.exports);
 
+/** Nothing imports it: a worker starts a thread with it. */
+const thread = "./src/worker/lease_thread.ts";
+
 /** What `deno.json` has no place for. */
 const described = {
   description: "Distributed background tasks for TypeScript, on Redis streams or in memory",
@@ -57,7 +60,7 @@ export interface Packed {
 export async function buildNpm(outDir: URL = new URL("npm/", root)): Promise<void> {
   await Deno.remove(outDir, { recursive: true }).catch(ignoreMissing);
   await Deno.mkdir(new URL("bin/", outDir), { recursive: true });
-  await compile(entryPoints.map(([, source]) => source), outDir);
+  await compile([...entryPoints.map(([, source]) => source), thread], outDir);
   for (const [, source] of entryPoints) await declareLibraries(new URL(typesOf(source), outDir));
   for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) {
     await Deno.copyFile(new URL(file, root), new URL(file, outDir));

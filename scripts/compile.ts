@@ -16,10 +16,14 @@ import config from "../deno.json" with { type: "json" };
 const root = new URL("../", import.meta.url);
 const entry = "cli.ts";
 
+/** Nothing imports it: a worker starts a thread with it. */
+const thread = "src/worker/lease_thread.ts";
+
 /** What `deno compile` is told. Without `--bundle`, which would leave out what only users import. */
 export function compileArgs({ target, output }: Options): string[] {
   const modules = Object.values(config.exports).map((path) => path.replace(/^\.\//, ""));
-  const included = modules.filter((path) => path !== entry).flatMap((path) => ["--include", path]);
+  const included = [...modules.filter((path) => path !== entry), thread]
+    .flatMap((path) => ["--include", path]);
   return [
     "compile",
     "--frozen",

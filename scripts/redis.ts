@@ -38,6 +38,8 @@ export interface StartOptions {
   readonly port?: number;
   /** @default the one on PATH */
   readonly binary?: string;
+  /** Variables of its environment, besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -54,12 +56,12 @@ export async function provideRedis(): Promise<ProvidedRedis> {
 
 /** Starts a server that listens on 127.0.0.1, persists nothing and answers already. */
 export async function startRedis(
-  { args = [], port, binary: given }: StartOptions = {},
+  { args = [], port, binary: given, env }: StartOptions = {},
 ): Promise<OwnRedis> {
   const binary = given ?? await redisBinary();
   for (let attempt = 1;; attempt++) {
     try {
-      return await launch(binary, port ?? await freePort(), args);
+      return await launch(binary, port ?? await freePort(), args, env);
     } catch (error) {
       // Between our look and the server's bind, another process may have taken the port.
       const raced = port === undefined && error instanceof PortTakenError && attempt < 10;
@@ -73,7 +75,12 @@ class PortTakenError extends Error {}
 /** How long a server may take from its start to its first answer. */
 const patience = 15_000;
 
-async function launch(binary: string, port: number, args: readonly string[]): Promise<OwnRedis> {
+async function launch(
+  binary: string,
+  port: number,
+  args: readonly string[],
+  env: StartOptions["env"],
+): Promise<OwnRedis> {
   const directory = await mkdtemp(join(tmpdir(), "docket_redis_"));
   const socket = `${directory}/redis.sock`;
   const log = `${directory}/redis.log`;
@@ -81,7 +88,10 @@ async function launch(binary: string, port: number, args: readonly string[]): Pr
   const places = ["--port", `${port}`, "--dir", directory, "--logfile", log];
   const command = [...places, ...defaults, ...args, "--unixsocket", socket];
   // On stderr a refused option is reported; everything later goes to the log.
-  const child = spawn(binary, command, { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(binary, command, {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...env },
+  });
   let refusal = "";
   child.stderr.setEncoding("utf8").on("data", (text) => refusal += text);
   child.once("error", ({ message }) => refusal += message); // it did not even start

@@ -38,19 +38,21 @@ async function install(): Promise<string> {
   throw new Error(`Cannot install a Redis server with apt-get: ${remedy}`, { cause });
 }
 
-function aptGet(...args: string[]): Promise<Ran | undefined> {
+/** Runs apt-get as root, if this user may; `undefined` where not. */
+export function aptGet(...args: string[]): Promise<Ran | undefined> {
   // Run level 1 keeps the package from starting a service; the timeout waits for another apt-get.
   const environment = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
   const command = [...environment, "apt-get", "-o", "DPkg::Lock::Timeout=120", ...args];
   return process.getuid?.() === 0 ? run("env", ...command) : run("sudo", "-n", "env", ...command);
 }
 
-interface Ran {
+/** What a program said. */
+export interface Ran {
   readonly output: string;
 }
 
 /** Runs a program to its end, however it ends; `undefined` when there is none of that name. */
-function run(program: string, ...args: string[]): Promise<Ran | undefined> {
+export function run(program: string, ...args: string[]): Promise<Ran | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";

@@ -21,7 +21,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "storage/open": [...contract, "storage"],
   "dependencies": contract,
   "docket": [...contract, "storage/open", "dependencies"],
-  "worker": [...contract, "dependencies", "docket"],
+  "worker": [...contract, "storage/open", "dependencies", "docket"],
   "testing": [...features, "storage/memory", "mod"],
   "cli": [...features, "mod"],
 };

@@ -26,12 +26,12 @@ const expected: Readonly<Record<string, Names>> = {
     `,
     types: `
       AddOptions AgendaOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf Beginning
-      CallOptions CancelReason Clock Close Codec ConcurrencyLimitOptions ContextName
+      CallOptions CancelReason Clock Close CloseOptions Codec ConcurrencyLimitOptions ContextName
       CooldownOptions CronOptions CronState DebounceOptions Decision Dependencies
       DependencyFailure Disposition DocketOptions DurationFields DurationLike ErrorCode
       ExecutionEvent ExecutionProgress ExecutionSeed ExecutionState ExecutionTtl ExecutionsOf
       ExpectedRun ExponentialRetryOptions Failure Fits Gate GateOptions Given Handler InstantLike
-      Item ListOptions LoggedParam Millis NameOf PerpetualOptions PerpetualState Planner
+      Item LeaseThreadOptions ListOptions LoggedParam Millis NameOf PerpetualOptions PerpetualState Planner
       PreviewOptions ProgramOptions ProgressEvent ProgressUpdate RateLimitOptions ReplaceOptions
       Replacement Resolved ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions
       ScatterOptions Schedulable Scheduler Scope SharedContext SharedDependencies SharedPool

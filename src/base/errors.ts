@@ -4,6 +4,8 @@
  * @module
  */
 
+import { redactText } from "./redact.ts";
+
 /** The `code` of every {@linkcode DocketError}. */
 export type ErrorCode =
   | "CONNECTION"
@@ -257,10 +259,10 @@ export type AnyDocketError =
   | UnknownTaskError
   | ProtocolError;
 
-/** The message of whatever was thrown; never throws itself. */
+/** The message of whatever was thrown, without the secrets of URLs that it quotes (invariant 85); never throws itself. */
 export function messageOf(error: unknown): string {
   try {
-    return error instanceof Error ? String(error.message) : String(error);
+    return redactText(error instanceof Error ? String(error.message) : String(error));
   } catch {
     return "a value that cannot be shown was thrown";
   }

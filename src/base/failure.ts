@@ -6,6 +6,7 @@
 
 import { defaultCodec } from "./codec.ts";
 import { messageOf } from "./errors.ts";
+import { redactText } from "./redact.ts";
 
 /** Longer error texts are cut: a record is no place for a dump. */
 const MAX_CHARACTERS = 4_096;
@@ -14,11 +15,11 @@ const MAX_CHARACTERS = 4_096;
 export function encodeFailure(error: unknown): string {
   try {
     const text = defaultCodec.encode(error);
-    if (text.length <= MAX_CHARACTERS) return text;
+    if (text.length <= MAX_CHARACTERS) return redactText(text); // which may be what a client says of its URL (invariant 85)
   } catch {
     // Functions, class instances with odd fields, throwing getters: described instead, below.
   }
-  return defaultCodec.encode(describeFailure(error));
+  return redactText(defaultCodec.encode(describeFailure(error)));
 }
 
 /** What was thrown, as far as it could be kept. */

@@ -23,6 +23,9 @@ export interface Message {
   readonly trace?: string;
 }
 
+/** The newest version of the stored form that is read here. It is the only one that a message need not name. */
+const VERSION = 1;
+
 /** The stored form: JSON with the arguments as plain JSON where that carries them. */
 export function encodeMessage(
   task: string,
@@ -50,16 +53,41 @@ export function annotateMessage(
 const NOTES = /(,"planned":\d+)?(,"trace":"[^"]*")?\}$/;
 
 /**
+ * Which newer version this stored message has, for one that {@linkcode decodeMessage} refused; `undefined` when it is not of
+ * a newer version. Whatever else is in it may be of any form.
+ */
+export function newerVersionOf(body: string): number | undefined {
+  try {
+    const { v } = parseJson(body) as { readonly v?: unknown };
+    return isNewer(v) ? v : undefined;
+  } catch {
+    return undefined; // no JSON, or null: it is of no version
+  }
+}
+
+function isNewer(version: unknown): version is number {
+  return Number.isSafeInteger(version) && version as number > VERSION;
+}
+
+/**
  * Reads a stored message; the arguments stay encoded.
  *
- * @throws {ProtocolError} When it is not one.
+ * @throws {ProtocolError} When it is not one, or one of a newer version.
  */
 export function decodeMessage(body: string): Message {
-  let message: Partial<Record<keyof Message, unknown>> | null;
+  let message: Partial<Record<keyof Message | "v", unknown>> | null;
   try {
     message = parseJson(body) as typeof message;
   } catch (error) {
     throw new ProtocolError("Cannot read a stored message: it is not JSON", { cause: error });
+  }
+  if (message?.v !== undefined && message.v !== VERSION) {
+    const known = isNewer(message.v)
+      ? `and ${VERSION} is the newest that is known here`
+      : "which is none";
+    throw new ProtocolError(
+      `Cannot read a stored message: it has version ${JSON.stringify(message.v)}, ${known}`,
+    );
   }
   if (
     typeof message?.task === "string" &&
@@ -73,6 +101,19 @@ export function decodeMessage(body: string): Message {
   }
   throw new ProtocolError("Cannot read a stored message: it has no task or no arguments");
 }
+
+/** The name of a stored task; `undefined` when it cannot be read. The beginning of a message is enough. */
+export function taskOf(body: string): string | undefined {
+  try {
+    const name = NAME.exec(body)?.[1];
+    return name === undefined ? decodeMessage(body).task : JSON.parse(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As {@linkcode encodeMessage} begins. */
+const NAME = /^\{"task":("(?:[^"\\]|\\.)*")/;
 
 function isTime(value: unknown): boolean {
   return value === undefined || (Number.isSafeInteger(value) && value as number >= 0);

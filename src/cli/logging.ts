@@ -15,6 +15,7 @@ import {
   type TextFormatter,
 } from "@logtape/logtape";
 import { describeFailure } from "../base/failure.ts";
+import { redactText } from "../base/redact.ts";
 import type { Values, WORKER } from "./options.ts";
 import { escapeControls } from "./render.ts";
 import type { Terminal } from "./terminal.ts";
@@ -26,7 +27,7 @@ export function configureWarnings(terminal: Terminal): void {
   if (getConfig() !== null) return;
   const format = getTextFormatter({ value: show, format: ({ message }) => message });
   configureSync({
-    sinks: { notes: (record) => terminal.note(`Warning: ${format(record).trimEnd()}`) },
+    sinks: { notes: (record) => terminal.note(`Warning: ${redactText(format(record)).trimEnd()}`) },
     loggers: [
       { category: [], sinks: ["notes"], lowestLevel: "warning" },
       { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal", parentSinks: "override" },
@@ -42,7 +43,8 @@ export function configureLogging(
   const format = formatterOf(loggingFormat ?? (process.stderr.isTTY ? "pretty" : "plain"));
   const sinks = ["stderr"];
   configureSync({
-    sinks: { stderr: (record) => void process.stderr.write(format(record)) },
+    // What errors of other clients say of their URLs, stacks and causes included, is no more for a log (invariant 85).
+    sinks: { stderr: (record) => void process.stderr.write(redactText(format(record))) },
     loggers: [
       { category: [], sinks, lowestLevel },
       { category: ["logtape", "meta"], sinks, lowestLevel: "warning", parentSinks: "override" },

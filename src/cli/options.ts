@@ -90,6 +90,13 @@ export const WORKER = {
     usually: "30s",
     help: "the lease: how long after a worker's death its tasks are given to others",
   },
+  leaseThread: {
+    flag: "--lease-thread",
+    variable: "DOCKET_WORKER_LEASE_THREAD",
+    value: boolean(),
+    usually: "false",
+    help: "keep leases from a thread while a task computes without a pause",
+  },
   reconnectionDelay: {
     flag: "--reconnection-delay",
     variable: "DOCKET_WORKER_RECONNECTION_DELAY",

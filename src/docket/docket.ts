@@ -9,7 +9,7 @@ import { ConnectionError } from "../base/errors.ts";
 import type { Strike } from "../base/strikes.ts";
 import { otelReady } from "../instrumentation/api.ts";
 import { meters } from "../instrumentation/meters.ts";
-import { openStorage } from "../storage/open.ts";
+import { openStorage, type Reopening } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
 import { type Internals, keepInternals } from "./internals.ts";
 import {
@@ -97,10 +97,10 @@ export class Docket implements AsyncDisposable {
   readonly #close = new AbortController();
   #closing?: Promise<void>;
 
-  private constructor(settings: Settings, storage: Storage) {
+  private constructor(settings: Settings, storage: Storage, reopening?: Reopening) {
     const { name, clock, codec, retention, liveness, maxPayloadBytes } = settings;
     this.name = name;
-    const parts = { name, storage, clock, codec, retention, liveness };
+    const parts = { name, storage, reopening, clock, codec, retention, liveness };
     const internals: Internals = {
       ...parts,
       registry: new Registry(),
@@ -131,18 +131,12 @@ export class Docket implements AsyncDisposable {
     if (tasks !== undefined) new Registry().register(tasks); // refused before anything is opened
     const { name, url, clock, retention, connectTimeout, commandTimeout } = settings;
     const watched = otelReady(); // what is done first is not to be missed
-    const storage = options.storage ?? await openStorage(url, {
-      docket: name,
-      clock,
-      recordTtl: retention.cancelled,
-      connectTimeout,
-      commandTimeout,
-      lazy,
-      signal,
-      redis,
-    });
+    const recordTtl = retention.cancelled;
+    const opening = { docket: name, recordTtl, connectTimeout, commandTimeout, redis };
+    const storage = options.storage ?? await openStorage(url, { ...opening, clock, lazy, signal });
     await watched;
-    const docket = new Docket(settings, storage);
+    const reopening = options.storage ? undefined : { ...opening, url: `${url}` };
+    const docket = new Docket(settings, storage, reopening);
     if (tasks !== undefined) docket.register(tasks);
     return docket;
   }

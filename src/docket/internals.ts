@@ -7,6 +7,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Codec } from "../base/codec.ts";
 import type { Storage } from "../storage/contract.ts";
+import type { Reopening } from "../storage/open.ts";
 import type { Docket } from "./docket.ts";
 import type { Liveness, Retention } from "./options.ts";
 import type { Producer } from "./producer.ts";
@@ -18,6 +19,8 @@ import type { Watcher } from "./watcher.ts";
 export interface Internals {
   readonly name: string;
   readonly storage: Storage;
+  /** How to open the storage again, unless it was given. */
+  readonly reopening?: Reopening;
   readonly clock: Clock;
   readonly codec: Codec;
   readonly registry: Registry;

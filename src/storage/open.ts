@@ -28,6 +28,11 @@ export interface StorageOptions {
   readonly redis?: Readonly<Record<string, unknown>>;
 }
 
+/** What it takes to open a storage again from another thread: data, and nothing of this one. */
+export interface Reopening extends Omit<StorageOptions, "clock" | "lazy" | "signal"> {
+  readonly url: string;
+}
+
 const SCHEMES = "memory:, redis:, rediss:, unix:, valkey: or valkeys:";
 
 /**
@@ -53,8 +58,10 @@ export async function openStorage(url: string | URL, options: StorageOptions): P
       return await openRedis(parsed, options);
     }
   }
-  // The rest is not shown: what is no URL of ours may have its password anywhere.
-  throw new TypeError(`Cannot open a URL that begins with "${parsed.protocol}": give ${SCHEMES}`);
+  // The rest is not shown: what is no URL of ours may have its password anywhere, also before the first colon.
+  const hasScheme = String(url).trimStart().toLowerCase().startsWith(`${parsed.protocol}//`);
+  const what = hasScheme ? `a URL that begins with "${parsed.protocol}"` : "what has no scheme";
+  throw new TypeError(`Cannot open ${what}: give ${SCHEMES}`);
 }
 
 function read(url: string | URL): URL {

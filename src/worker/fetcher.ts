@@ -23,6 +23,8 @@ import {
 } from "../storage/contract.ts";
 import type { StrikeBook } from "../docket/strike_book.ts";
 import type { Observer } from "./observer.ts";
+import type { LeaseKeeper } from "./lease_keeper.ts";
+import type { Lookout } from "./lookout.ts";
 import { DOUBTFUL, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
 
@@ -56,6 +58,10 @@ export interface FetcherOptions {
   readonly book: StrikeBook;
   readonly observer: Observer;
   readonly lease: Millis;
+  /** Hears of handlers that keep the event loop. */
+  readonly lookout: Lookout;
+  /** Keeps leases while they do, if that is wanted. */
+  readonly keeper?: LeaseKeeper;
   /** Starts a task that was claimed at `claimedAt`, on the monotonic clock, or later; never throws, never waits. */
   readonly start: (claim: Claim, claimedAt: Millis) => void;
   /** Gives back a claimed task that will not be started here, at once or after a delay. */
@@ -202,10 +208,23 @@ export class Fetcher {
     apart.forEach((claim, i) => {
       this.#options.release(claim, i === 0 ? undefined : i * SUSPECT_DELAY);
     });
-    for (const claim of claims) {
-      if (!apart.includes(claim) && !this.#isKnown(claim, token)) this.#accept(claim, sentAt);
-    }
+    const rest = apart.length > 0 ? claims.filter((claim) => !apart.includes(claim)) : claims;
+    if (rest.length > 0) this.#startAll(rest, token, sentAt);
     this.#early.delete(token);
+  }
+
+  /** A start calls the handler, so it takes as long as that computes before its first pause. */
+  #startAll(claims: readonly Claim[], token: string, sentAt: Millis): void {
+    const { clock, lookout, keeper } = this.#options;
+    keeper?.hold(claims); // before the first can keep the event loop
+    let now = clock.monotonic();
+    for (const claim of claims) {
+      if (this.#isKnown(claim, token)) continue;
+      this.#accept(claim, sentAt, now);
+      const startedAt = now;
+      now = clock.monotonic();
+      if (now - startedAt >= lookout.longest) lookout.kept(claim, now - startedAt);
+    }
   }
 
   /** Whether the claim runs here, or has run here: nothing runs twice in one process (invariant 34). */
@@ -220,11 +239,11 @@ export class Fetcher {
     return false;
   }
 
-  #accept(claim: Claim, sentAt: Millis): void {
-    const { clock, lease, running, start, release } = this.#options;
+  #accept(claim: Claim, sentAt: Millis, now: Millis): void {
+    const { lease, running, start, release } = this.#options;
     if (this.#draining || running.room <= 0) return release(claim);
     // After a stall others may have it by now, or are about to (invariant 32).
-    if (clock.monotonic() - sentAt >= DOUBTFUL * lease) return release(claim);
+    if (now - sentAt >= DOUBTFUL * lease) return release(claim);
     if (this.#suspects(claim) && running.some((other) => this.#suspects(other))) {
       return release(claim, SUSPECT_DELAY);
     }

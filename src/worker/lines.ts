@@ -43,6 +43,17 @@ export function tellRetry(what: Case, error: unknown): void {
   });
 }
 
+/** It was told to stop, and goes on: nothing can end it but its process. */
+export function tellDeaf(what: Case, reason: unknown): void {
+  const about = read(what);
+  log.warn(
+    `${
+      subject(about)
+    } goes on although it was told to stop: its place is free, and what it does counts for nothing ({reason})`,
+    { ...about, reason: messageOf(reason) },
+  );
+}
+
 /** It failed for good. */
 export function tellFailure(
   what: Case,

@@ -6,7 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../base/clock.ts";
-import { decodeMessage } from "../base/message.ts";
+import { taskOf } from "../base/message.ts";
 import type { Counter } from "../instrumentation/instruments.ts";
 import { meters } from "../instrumentation/meters.ts";
 import { type RunSpan, type Tracer, tracing } from "../instrumentation/spans.ts";
@@ -105,12 +105,3 @@ const REASONS: Readonly<Record<ParkedTask["reason"], string>> = {
   deliveries: "it was given to workers as often as allowed, and none of them came to its end",
   illegible: "what is stored of it cannot be read",
 };
-
-/** The name of a stored task, if it can be read. */
-function taskOf(body: string): string | undefined {
-  try {
-    return decodeMessage(body).task;
-  } catch {
-    return undefined;
-  }
-}

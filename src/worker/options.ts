@@ -41,6 +41,21 @@ export interface WorkerOptions {
    */
   readonly redeliveryTimeout?: DurationLike;
   /**
+   * Keeps the leases of what runs from a thread with a connection of its own while a handler computes without a pause, so
+   * that what computes for longer than the lease is not run by another worker meanwhile. Only on Redis, opened by a URL.
+   * `true` is `{}`.
+   *
+   * @default false
+   */
+  readonly leaseThread?: boolean | LeaseThreadOptions;
+  /**
+   * A run that takes longer may be stuck, and is told of in the log, once. It goes on, and keeps its place: to end it is for
+   * `Timeout`.
+   *
+   * @default 1 hour
+   */
+  readonly stuckAfter?: DurationLike;
+  /**
    * The longest pause before a call that failed is tried again; pauses grow up to it, with jitter.
    *
    * @default 5 seconds
@@ -102,6 +117,27 @@ export interface WorkerOptions {
   readonly onError?: (error: unknown, execution: Execution) => unknown;
 }
 
+/** Options of {@linkcode WorkerOptions.leaseThread}. */
+export interface LeaseThreadOptions {
+  /**
+   * How long a handler may compute without a pause. After that it is taken for an endless loop: its worker's leases are
+   * renewed no longer, and others take over what ran there.
+   *
+   * @default 1 hour
+   */
+  readonly patience?: DurationLike;
+}
+
+/** Options of {@linkcode Worker.close}. */
+export interface CloseOptions {
+  /**
+   * How long running tasks may go on at most, where that is less than the worker's own `gracePeriod`.
+   *
+   * @default the worker's
+   */
+  readonly gracePeriod?: DurationLike;
+}
+
 /** Options of {@linkcode Worker.run}. */
 export interface ProgramOptions extends WorkerOptions {
   /**
@@ -137,6 +173,9 @@ export interface Settings extends Pick<WorkerOptions, "fallback" | "onError"> {
   readonly maxDeliveries: number;
   /** How long a claim counts that nobody renews. */
   readonly lease: Millis;
+  /** For how long a thread keeps leases in the place of this one, if at all. */
+  readonly leaseThread?: { readonly patience: Millis };
+  readonly stuckAfter: Millis;
   readonly reconnectionDelay: Millis;
   readonly minimumCheckInterval: Millis;
   readonly schedulingResolution: Millis;
@@ -151,6 +190,8 @@ const OPTIONS: OptionNames<WorkerOptions> = {
   name: true,
   concurrency: true,
   redeliveryTimeout: true,
+  leaseThread: true,
+  stuckAfter: true,
   reconnectionDelay: true,
   minimumCheckInterval: true,
   schedulingResolution: true,
@@ -177,6 +218,8 @@ export function toSettings(options: WorkerOptions): Settings {
     concurrency: wholeNumber("concurrency", options.concurrency ?? 10),
     maxDeliveries: wholeNumber("maxDeliveries", options.maxDeliveries ?? 5),
     lease: atLeast("redeliveryTimeout", options.redeliveryTimeout ?? 30_000, 10),
+    leaseThread: toLeaseThread(options.leaseThread),
+    stuckAfter: toMillis("stuckAfter", options.stuckAfter ?? { hours: 1 }),
     reconnectionDelay: atLeast("reconnectionDelay", options.reconnectionDelay ?? 5_000, 1),
     minimumCheckInterval: atLeast("minimumCheckInterval", options.minimumCheckInterval ?? 1_000, 1),
     schedulingResolution: toMillis("schedulingResolution", options.schedulingResolution ?? 2),
@@ -188,6 +231,30 @@ export function toSettings(options: WorkerOptions): Settings {
     fallback: validateHook("fallback", options.fallback),
     onError: validateHook("onError", options.onError),
   };
+}
+
+/**
+ * For how long running tasks may go on, as {@linkcode Worker.close} is told.
+ *
+ * @throws {RangeError} When it is out of range.
+ * @throws {TypeError} For an option that does not exist.
+ */
+export function toGracePeriod(options: CloseOptions): Millis | undefined {
+  refuseUnknownOptions("Worker.close()", options, { gracePeriod: true });
+  const { gracePeriod } = options;
+  return gracePeriod === undefined ? undefined : toMillis("gracePeriod", gracePeriod);
+}
+
+function toLeaseThread(given: WorkerOptions["leaseThread"] = false): Settings["leaseThread"] {
+  if (given === false) return undefined;
+  if (given !== true && (typeof given !== "object" || given === null)) {
+    throw new TypeError(
+      `Cannot use ${JSON.stringify(given)} for "leaseThread": give true, or { patience }`,
+    );
+  }
+  const options = given === true ? {} : given;
+  refuseUnknownOptions("leaseThread", options, { patience: true });
+  return { patience: toMillis("leaseThread.patience", options.patience ?? { hours: 1 }) };
 }
 
 function toDependencies(dependencies: Dependencies): Dependencies {

@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { CancelledError, LeaseLostError, messageOf } from "../base/errors.ts";
 import type { Storage } from "../storage/contract.ts";
+import type { LeaseKeeper } from "./lease_keeper.ts";
 import { DOUBTFUL, type Run, type Running } from "./run.ts";
 
 /** Leases are renewed four times as often as they would run out (invariant 30). */
@@ -25,6 +26,8 @@ export interface RenewerOptions {
   readonly consumer: string;
   readonly lease: Millis;
   readonly running: Running;
+  /** Renews while this thread cannot, if that is wanted. */
+  readonly keeper?: LeaseKeeper;
 }
 
 /** Renews on a timer of its own, also while the worker drains and while it reconnects. */
@@ -39,11 +42,12 @@ export class Renewer {
 
   /** Renews until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, lease } = this.#options;
+    const { clock, lease, keeper } = this.#options;
     let renewedAt = clock.monotonic();
     while (!signal.aborted) {
       await sleep(clock, lease / LOOKS_PER_LEASE, signal);
       if (signal.aborted) return;
+      keeper?.tell();
       const now = clock.monotonic();
       if (!this.#underWay && now - renewedAt >= lease / RENEWALS_PER_LEASE) {
         // After a stall the renewal goes first: only the storage knows whether the lease is still ours.
@@ -93,8 +97,9 @@ export class Renewer {
   }
 
   #giveUpDoubtful(): void {
-    const { clock, lease, running } = this.#options;
+    const { clock, lease, running, keeper } = this.#options;
     const doubtful = clock.monotonic() - DOUBTFUL * lease;
+    if (keeper && keeper.renewedAt >= doubtful) return; // what was lost all the same, the next renewal tells
     for (const run of running) if (run.renewedAt < doubtful) lose(run);
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { onAbort } from "../base/abort.ts";
 import type { Millis } from "../base/clock.ts";
 import type { DocketError } from "../base/errors.ts";
 import type { Progress } from "../dependencies/progress.ts";
@@ -16,6 +17,8 @@ export const DOUBTFUL = 0.8;
 /** A claimed task, from its claim to its settlement. */
 export class Run {
   readonly claim: Claim;
+  /** When it was claimed, on the monotonic clock, or before. */
+  readonly claimedAt: Millis;
   /** Until when, on the monotonic clock, the lease was surely not taken over, less its length. */
   renewedAt: Millis;
   /** Whether it was settled already, or is nobody's any more: what its handler still does changes nothing. */
@@ -24,15 +27,18 @@ export class Run {
   leaves?: readonly Held[];
   /** Who watches it from its beginning to its end, if anybody does. */
   observation?: Observation;
+  /** Whether it was told of as one that may never end. */
+  told = false;
   /** How far it said it is, if it says anything. */
   progress?: Progress;
   #controller?: AbortController;
   #reason?: DocketError;
   #abandon?: (reason: DocketError) => void;
 
-  constructor(claim: Claim, renewedAt: Millis) {
+  constructor(claim: Claim, claimedAt: Millis) {
     this.claim = claim;
-    this.renewedAt = renewedAt;
+    this.claimedAt = claimedAt;
+    this.renewedAt = claimedAt;
   }
 
   /** Why its signal aborted, if it did. The first reason stays. */
@@ -73,6 +79,8 @@ export class Running implements Iterable<Run> {
   readonly #runs = new Set<Run>();
   readonly #concurrency: number;
   #onEmpty: (() => void)[] = [];
+  #onBusy?: () => void;
+  #last?: Run;
 
   constructor(concurrency: number) {
     this.#concurrency = concurrency;
@@ -90,10 +98,12 @@ export class Running implements Iterable<Run> {
 
   add(run: Run): void {
     this.#runs.add(run);
+    this.#onBusy?.();
   }
 
   delete(run: Run): void {
     this.#runs.delete(run);
+    this.#last = run;
     if (this.#runs.size > 0 || this.#onEmpty.length === 0) return;
     const callbacks = this.#onEmpty;
     this.#onEmpty = [];
@@ -112,6 +122,25 @@ export class Running implements Iterable<Run> {
   some(such: (claim: Claim) => boolean): boolean {
     for (const { claim } of this.#runs) if (such(claim)) return true;
     return false;
+  }
+
+  /** The last that ended since this was asked last, if any did. */
+  takeLast(): Run | undefined {
+    const last = this.#last;
+    this.#last = undefined;
+    return last;
+  }
+
+  /** Resolves when something runs, or the signal aborts. One may wait at a time. */
+  async busy(signal: AbortSignal): Promise<void> {
+    if (this.#runs.size > 0 || signal.aborted) return;
+    let deafen = () => {};
+    await new Promise<void>((resolve) => {
+      this.#onBusy = resolve;
+      deafen = onAbort(signal, resolve);
+    });
+    this.#onBusy = undefined;
+    deafen();
   }
 
   /** Resolves when nothing runs. */

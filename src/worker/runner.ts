@@ -7,8 +7,8 @@
 import { getLogger } from "@logtape/logtape";
 import { type Clock, type Millis, sleep } from "../base/clock.ts";
 import { CancelledError, LeaseLostError, messageOf, ShutdownError } from "../base/errors.ts";
-import { decodeArgs, decodeMessage, type Message } from "../base/message.ts";
-import type { Decision, Dependencies, Failure } from "../dependencies/dependency.ts";
+import { decodeArgs, decodeMessage, type Message, newerVersionOf } from "../base/message.ts";
+import type { Decision, Dependencies, Failure, TaskContext } from "../dependencies/dependency.ts";
 import type { Pool } from "../dependencies/pool.ts";
 import { type Replacement, Resources } from "../dependencies/resolve.ts";
 import type { Execution } from "../docket/execution.ts";
@@ -21,7 +21,8 @@ import { type Case, Clerk } from "./clerk.ts";
 import { RunContext, type Surroundings } from "./context.ts";
 import { decisionOf } from "./decision.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
-import { tellRetry } from "./lines.ts";
+import { tellDeaf, tellRetry } from "./lines.ts";
+import type { Lookout } from "./lookout.ts";
 import type { Observer } from "./observer.ts";
 import { Run, type Running } from "./run.ts";
 import type { Settler } from "./settler.ts";
@@ -49,6 +50,8 @@ export interface RunnerOptions extends Surroundings {
   /** What is still unknown after so long is dead, in milliseconds. */
   readonly unknownTaskTtl: Millis;
   readonly doorkeeper: Doorkeeper;
+  /** Hears of handlers that keep the event loop. */
+  readonly lookout: Lookout;
   /** Around every task. */
   readonly dependencies: Dependencies;
   /** What stands in for dependencies. */
@@ -144,7 +147,7 @@ export class Runner {
     try {
       message = decodeMessage(run.claim.body);
     } catch (error) {
-      return this.#clerk.unreadable(run, error);
+      return this.#holdNewer(run) ?? this.#clerk.unreadable(run, error);
     }
     const known = this.#internals.registry.get(message.task) ?? this.#fallback(message.task);
     if (!known) return this.#hold({ run, message });
@@ -228,10 +231,21 @@ export class Runner {
 
   /** Another worker may know it, or a later version of this one: it waits, and is charged nothing. */
   #hold(what: { readonly run: Run; readonly message: Message }): Settlement {
-    const { startedAt, heldSince = startedAt } = what.run.claim;
-    if (startedAt - heldSince >= this.#options.unknownTaskTtl) return this.#clerk.unknown(what);
+    if (this.#isHeldTooLong(what.run)) return this.#clerk.unknown(what);
     const after = this.#unknown.delay(what.message.task);
     return { kind: "released", due: { after }, held: true };
+  }
+
+  /** What a newer version wrote waits for one of its workers like a task that is unknown (F40); else `undefined`. */
+  #holdNewer(run: Run): Settlement | undefined {
+    const version = newerVersionOf(run.claim.body);
+    if (version === undefined || this.#isHeldTooLong(run)) return undefined;
+    const after = this.#unknown.delayOfNewer(version);
+    return { kind: "released", due: { after }, held: true };
+  }
+
+  #isHeldTooLong({ claim: { startedAt, heldSince = startedAt } }: Run): boolean {
+    return startedAt - heldSince >= this.#options.unknownTaskTtl;
   }
 
   async #runBare(what: Known): Promise<Settlement> {
@@ -240,11 +254,26 @@ export class Runner {
     let outcome: Outcome;
     try {
       const context = new RunContext(run, definition, args, this.#options);
-      outcome = { kind: "returned", value: await definition.call(context, args) };
+      const value = definition.gates.length > 0
+        ? this.#callLater(what, context)
+        : definition.call(context, args);
+      outcome = { kind: "returned", value: await value };
     } catch (error) {
       outcome = { kind: "threw", error };
     }
     return this.#decide(what, outcome);
+  }
+
+  /** Calls the handler when the start of its claim is over, which measures how long it keeps the event loop at first. */
+  #callLater({ run, definition, args }: Known, context: TaskContext): unknown {
+    const { lookout } = this.#options;
+    const calledAt = this.#clock.monotonic();
+    try {
+      return definition.call(context, args);
+    } finally {
+      const span = this.#clock.monotonic() - calledAt;
+      if (span >= lookout.longest) lookout.kept(run.claim, span);
+    }
   }
 
   /** Opens what the task declares, calls it, and closes in reverse, before anything is settled. */
@@ -264,13 +293,13 @@ export class Runner {
         // Cancelled, given back or lost while they were opened: another may run it by now (invariants 28, 32).
         if (run.over || run.reason) throw run.reason ?? new LeaseLostError("It was given back");
         what.began = true;
-        return { kind: "returned", value: await definition.call(context, args) };
+        return { kind: "returned", value: await this.#callLater(what, context) };
       } catch (error) {
         return { kind: "threw", error };
       }
     })();
     const abandoned = run.abandoned().then(async (error): Promise<Outcome> => {
-      await this.#letCleanUp(handled);
+      if (!await this.#letCleanUp(handled)) tellDeaf(what, error);
       return { kind: "threw", error };
     });
     const outcome = await Promise.race([handled, abandoned]);
@@ -298,10 +327,14 @@ export class Runner {
     return outcome;
   }
 
-  async #letCleanUp(handled: Promise<unknown>): Promise<void> {
+  /** Whether it has come to its end in time. */
+  async #letCleanUp(handled: Promise<unknown>): Promise<boolean> {
     const done = new AbortController();
-    await Promise.race([handled, sleep(this.#clock, CLEAN_UP, done.signal)]);
+    const ended = handled.then(() => true);
+    const late = sleep(this.#clock, CLEAN_UP, done.signal).then(() => false);
+    const inTime = await Promise.race([ended, late]);
     done.abort();
+    return inTime;
   }
 
   #decide(what: Known, outcome: Outcome): Settlement {

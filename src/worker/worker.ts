@@ -8,35 +8,25 @@ import { getLogger } from "@logtape/logtape";
 import { onAbort, whenAborted } from "../base/abort.ts";
 import { type Millis, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import { randomId } from "../base/ids.ts";
 import { Pool } from "../dependencies/pool.ts";
 import type { Docket } from "../docket/docket.ts";
 import { type Internals, internalsOf } from "../docket/internals.ts";
 import { Bounds } from "./bounds.ts";
-import { Doorkeeper } from "./doorkeeper.ts";
-import { Fetcher } from "./fetcher.ts";
+import type { Fetcher } from "./fetcher.ts";
 import { Finisher } from "./finisher.ts";
-import { Gauges } from "./gauges.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import { Observer } from "./observer.ts";
 import {
+  type CloseOptions,
   type ProgramOptions,
   type RunOptions,
   type Settings,
+  toGracePeriod,
   toSettings,
   type WorkerHealth,
   type WorkerOptions,
 } from "./options.ts";
-import { Reclaimer } from "./reclaimer.ts";
-import { Renewer } from "./renewer.ts";
-import { Reporter } from "./reporter.ts";
-import { Running } from "./run.ts";
-import { Runner } from "./runner.ts";
-import { Scheduler } from "./scheduler.ts";
-import { Seeder } from "./seeder.ts";
-import { Settler } from "./settler.ts";
+import { reopeningOf } from "./lease_keeper.ts";
+import { assemble, type Parts } from "./parts.ts";
 import { Shutdown } from "./shutdown.ts";
-import { Sweeper } from "./sweeper.ts";
 
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
 const CLEAN_UP: Millis = 1_000;
@@ -80,6 +70,8 @@ export class Worker implements AsyncDisposable {
   readonly #internals: Internals;
   readonly #settings: Settings;
   readonly #close = new AbortController();
+  /** Aborts when the grace period ends early. */
+  readonly #hurry = new AbortController();
   readonly #pool: Pool;
   #work?: Promise<void>;
   /** Of the run under way: what it claims with, and what ends that. */
@@ -90,13 +82,14 @@ export class Worker implements AsyncDisposable {
    * Prepares a worker; it claims nothing until it is told to run. The docket closes it with itself.
    *
    * @throws {RangeError} When an option is out of range.
-   * @throws {TypeError} When an option is of the wrong kind.
+   * @throws {TypeError} When an option is of the wrong kind, or `leaseThread` cannot be with this docket's storage.
    */
   constructor(docket: Docket, options: WorkerOptions = {}) {
     this.#settings = toSettings(options);
     this.name = this.#settings.name;
     this.#docket = docket;
     this.#internals = internalsOf(docket);
+    if (this.#settings.leaseThread) reopeningOf(this.#internals); // refused here, not when it runs
     this.#internals.workers.add(this);
     const logger = getLogger(["docket", "task"]).with({ docket: docket.name, worker: this.name });
     this.#pool = new Pool((signal) => ({ signal, log: logger }), this.#settings.replace);
@@ -220,10 +213,21 @@ export class Worker implements AsyncDisposable {
     return { live: this.live, ready: reason === undefined, ...reason && { reason } };
   }
 
-  /** Stops: running tasks have the grace period to finish. Returns always, whatever the storage does. */
-  async close(): Promise<void> {
+  /**
+   * Stops: running tasks have the grace period to finish, or what `options` say, where that is less. Returns always, whatever
+   * the storage does.
+   *
+   * @throws {RangeError} When the grace period is out of range.
+   * @throws {TypeError} For an option that does not exist.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const gracePeriod = toGracePeriod(options);
     this.#close.abort();
     try {
+      if (gracePeriod !== undefined) {
+        await this.#atMost(gracePeriod, Promise.allSettled([this.#work]));
+        this.#hurry.abort();
+      }
       await this.#work;
     } catch {
       // Whoever started it hears of it.
@@ -265,7 +269,14 @@ export class Worker implements AsyncDisposable {
     if (signal?.aborted || this.#close.signal.aborted) halt();
     signal?.addEventListener("abort", halt);
     this.#close.signal.addEventListener("abort", halt);
-    const parts = this.#assemble(bounds, end.signal);
+    const parts = assemble({
+      docket: this.#docket,
+      worker: this,
+      settings: this.#settings,
+      pool: this.#pool,
+      bounds,
+      end: end.signal,
+    });
     this.#claiming = { fetcher: parts.fetcher, stop: stop.signal };
     const { reclaiming, actors } = this.#startActors(parts, stop.signal, end.signal);
     try {
@@ -274,105 +285,15 @@ export class Worker implements AsyncDisposable {
       halt();
       await this.#drain(parts, reclaiming);
       end.abort();
-      await Promise.all([reclaiming, ...actors]);
+      await Promise.all([reclaiming, ...actors, parts.keeper?.close()]);
       this.#claiming = undefined;
       signal?.removeEventListener("abort", halt);
       this.#close.signal.removeEventListener("abort", halt);
     }
   }
 
-  #assemble(bounds: Bounds, end: AbortSignal): Parts {
-    const { storage, clock, book, registry, liveness } = this.#internals;
-    const {
-      concurrency,
-      maxDeliveries,
-      lease,
-      reconnectionDelay,
-      minimumCheckInterval,
-      schedulingResolution,
-      unknownTaskTtl,
-      scheduleAutomaticTasks,
-      dependencies,
-      replace,
-      fallback,
-      onError,
-    } = this.#settings;
-    const consumer = `${this.name}~${randomId()}`; // the name is a label, this an identity (invariant 76)
-    const running = new Running(concurrency);
-    const observer = new Observer({ clock, docket: this.#docket.name, worker: this.name });
-    const settler = new Settler(() => fetcher.poke(), observer);
-    const runner = new Runner({
-      docket: this.#docket,
-      worker: this,
-      reporter: new Reporter({ storage, clock, end }),
-      observer,
-      running,
-      settler,
-      bounds,
-      doorkeeper: new Doorkeeper({ storage, clock, reconnectionDelay }),
-      unknownTaskTtl,
-      dependencies,
-      replace,
-      pool: this.#pool,
-      fallback,
-      onError,
-    });
-    const shared = { storage, clock, consumer, running };
-    const fetcher: Fetcher = new Fetcher({
-      ...shared,
-      concurrency,
-      maxDeliveries,
-      minimumCheckInterval,
-      reconnectionDelay,
-      book,
-      observer,
-      lease,
-      start: (claim, claimedAt) => void runner.run(claim, claimedAt),
-      release: (claim, delay) => runner.release(claim, delay),
-      end,
-    }, settler);
-    return {
-      consumer,
-      running,
-      runner,
-      fetcher,
-      renewer: new Renewer({ ...shared, lease }),
-      reclaimer: new Reclaimer({
-        storage,
-        clock,
-        consumer,
-        lease,
-        maxDeliveries,
-        observer,
-        room: fetcher,
-        end,
-      }),
-      scheduler: new Scheduler({
-        storage,
-        clock,
-        resolution: schedulingResolution,
-        reconnectionDelay,
-      }),
-      sweeper: new Sweeper({ storage, clock, lease, silence: liveness.silence }),
-      heartbeat: new Heartbeat({
-        storage,
-        clock,
-        consumer,
-        concurrency,
-        registry,
-        liveness,
-        fetcher,
-        gauges: new Gauges({ storage, clock, docket: this.#docket.name, worker: this.name }),
-        end,
-      }),
-      seeder: scheduleAutomaticTasks
-        ? new Seeder({ internals: this.#internals, bounds })
-        : undefined,
-    };
-  }
-
   #startActors(
-    { fetcher, scheduler, renewer, reclaimer, sweeper, heartbeat, seeder }: Parts,
+    { fetcher, scheduler, renewer, keeper, lookout, reclaimer, sweeper, heartbeat, seeder }: Parts,
     stop: AbortSignal,
     end: AbortSignal,
   ): { readonly reclaiming: Promise<void>; readonly actors: readonly Promise<void>[] } {
@@ -389,13 +310,15 @@ export class Worker implements AsyncDisposable {
       // Hints only: polls and renewals find the same, later.
       if (!end.aborted) log.warn("Cannot listen for hints: {reason}", { reason: messageOf(error) });
     });
-    fetcher.poke();
+    if (keeper) void keeper.ready.then(() => fetcher.poke()); // what is claimed before may not be kept
+    else fetcher.poke();
     return {
       reclaiming: reclaimer.run(stop),
       actors: [
         listening,
         scheduler.run(stop),
         renewer.run(end),
+        lookout.run(end),
         sweeper.run(stop),
         heartbeat.run(stop),
         ...seeder ? [seeder.run(stop)] : [],
@@ -411,7 +334,8 @@ export class Worker implements AsyncDisposable {
     const { gracePeriod } = this.#settings;
     const graceEnds = clock.monotonic() + gracePeriod;
     fetcher.drain();
-    await this.#atMost(gracePeriod, running.empty());
+    const over = Promise.race([running.empty(), whenAborted(this.#hurry.signal)]);
+    await this.#atMost(gracePeriod, over);
     if (running.size > 0) {
       runner.shutDown();
       await this.#atMost(CLEAN_UP, running.empty());
@@ -422,7 +346,8 @@ export class Worker implements AsyncDisposable {
     const signedOff = this.#signOff(consumer, fetcher, reclaiming, patience.signal)
       .then(() => void (gone = true));
     // Who is not answered leaves soon after the grace period: somebody may be waiting with a SIGKILL (invariant 74).
-    const silence = Math.min(LAST_CALL, Math.max(SILENCE, graceEnds - clock.monotonic()));
+    const left = this.#hurry.signal.aborted ? 0 : graceEnds - clock.monotonic();
+    const silence = Math.min(LAST_CALL, Math.max(SILENCE, left));
     const answers = this.#answers(silence, patience.signal);
     await this.#atMost(silence, signedOff);
     if (!gone && await answers) await this.#atMost(LAST_CALL - silence, signedOff);
@@ -483,18 +408,4 @@ export class Worker implements AsyncDisposable {
     await Promise.race([work, sleep(this.#internals.clock, span, done.signal)]);
     done.abort();
   }
-}
-
-/** What a running worker consists of. */
-interface Parts {
-  readonly consumer: string;
-  readonly running: Running;
-  readonly runner: Runner;
-  readonly fetcher: Fetcher;
-  readonly scheduler: Scheduler;
-  readonly renewer: Renewer;
-  readonly reclaimer: Reclaimer;
-  readonly sweeper: Sweeper;
-  readonly heartbeat: Heartbeat;
-  readonly seeder?: Seeder;
 }

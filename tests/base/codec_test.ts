@@ -287,6 +287,7 @@ test("Codec refuses what is nested too deep, plain or rich", () => {
   }
 });
 
+// F45
 for (
   const text of [
     `{"__proto__":{"admin":true}}`,

@@ -11,6 +11,7 @@ import {
   decodeMessage,
   encodeEnding,
   encodeMessage,
+  newerVersionOf,
 } from "../../src/base/message.ts";
 
 const reversing: Codec = {
@@ -113,3 +114,23 @@ for (const text of ["", "nonsense", "|", "||||", "x|y|z|w|v"]) {
     equal(typeof decodeEnding(text).value, "string"); // invariant 69: others may have written it
   });
 }
+
+// F40
+test("decodeMessage() refuses what has a newer version, and what has none, and tells them apart", () => {
+  const rest = { task: "a", args: [1] };
+  deepEqual(decodeMessage(JSON.stringify({ ...rest, v: 1 })).task, "a");
+  for (const v of [2, 3, 1_000]) {
+    const text = JSON.stringify({ ...rest, v });
+    throws(() => decodeMessage(text), { code: "PROTOCOL" });
+    equal(newerVersionOf(text), v);
+  }
+  equal(newerVersionOf(`{"v":2}`), 2); // whatever else is in it
+  for (const v of [0, -1, 1.5, "2", null, [2], {}]) {
+    const text = JSON.stringify({ ...rest, v });
+    throws(() => decodeMessage(text), { code: "PROTOCOL" });
+    equal(newerVersionOf(text), undefined);
+  }
+  for (const text of ["", "null", "2", "[]", "{nope", `{"v":2`]) {
+    equal(newerVersionOf(text), undefined);
+  }
+});

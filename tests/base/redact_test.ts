@@ -1,9 +1,9 @@
 /** Secrets appear nowhere (invariant 85). */
 
-import { strictEqual as equal } from "node:assert/strict";
+import { ok, strictEqual as equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { redactUrl } from "../../src/base/redact.ts";
+import { redactText, redactUrl } from "../../src/base/redact.ts";
 
 const URLS: readonly (readonly [string | URL, string])[] = [
   ["redis://localhost:6379/0", "redis://localhost:6379/0"],
@@ -37,4 +37,32 @@ test("redactUrl() never shows a password", () => {
       equal(shown.some((text) => text.includes(password.slice(0, 12))), false);
     }),
   );
+});
+
+const TEXTS: readonly (readonly [string, string])[] = [
+  ["connect to postgres://jane:s3cret@db/x failed", "connect to postgres://***@db/x failed"],
+  ["(mongodb+srv://a:b@c,d:e@f/g?h)", "(mongodb+srv://***@f/g?h)"],
+  ['{"url":"redis://:p@ss@h:1","to":"x@y"}', '{"url":"redis://***@h:1","to":"x@y"}'],
+  [
+    "see https://example.com/@jane, or jane@example.com",
+    "see https://example.com/@jane, or jane@example.com",
+  ],
+  ["two: a://b@c a://b@c", "two: a://***@c a://***@c"],
+  ["", ""],
+];
+
+for (const [text, shown] of TEXTS) {
+  test(`redactText() makes ${JSON.stringify(shown)} of what a client says`, () => {
+    equal(redactText(text), shown);
+  });
+}
+
+// Without bounds in its pattern, each of these would take minutes.
+test("redactText() takes no longer than it takes to read the text", () => {
+  for (const part of ["a", "a.", "a://", "a:", "://", "@", "a://b@", "a-"]) {
+    const text = part.repeat(500_000);
+    const start = performance.now();
+    redactText(text);
+    ok(performance.now() - start < 5_000, part);
+  }
 });

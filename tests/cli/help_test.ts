@@ -57,7 +57,7 @@ test("docket help worker tells the variable of each option", async () => {
   const { stdout } = await run(["help", "worker"]);
 
   const options = stdout.split("\n").filter((line) => line.startsWith("  --"));
-  equal(options.length, 20);
+  equal(options.length, 21);
   for (const option of options) match(option, /\[(default \S+; )?DOCKET_[A-Z_]+\]$/);
 });
 

@@ -59,6 +59,13 @@ const SAMPLES: Readonly<Record<Name, Sample>> = {
     bad: "soon",
     flags: ["--redelivery-timeout", "90"],
   },
+  leaseThread: {
+    written: "true",
+    value: true,
+    usual: false,
+    bad: "perhaps",
+    flags: ["--lease-thread"],
+  },
   reconnectionDelay: {
     written: "250ms",
     value: 250,
@@ -133,7 +140,7 @@ const written = (which: "written" | "bad") =>
 test("Every option of docket worker has a variable of its own", () => {
   const variables = settings.map(([, { variable }]) => variable);
 
-  equal(new Set(variables).size, 20);
+  equal(new Set(variables).size, 21);
   for (const variable of variables) match(variable, /^DOCKET_[A-Z_]+$/);
 });
 
@@ -157,7 +164,7 @@ test("docket worker takes an empty variable for none", async () => {
 
 test("docket worker names the variable that holds a bad value", async () => {
   const bad = settings.filter(([name]) => SAMPLES[name].bad !== undefined);
-  equal(bad.length, 13);
+  equal(bad.length, 14);
 
   await forEach(bad, async ([name, { variable }]) => {
     const reason = refusalOf(await run(["worker"], { env: { [variable]: SAMPLES[name].bad } }));
@@ -170,7 +177,7 @@ test("docket worker names the flag that holds a bad value", async () => {
   const bad = settings.filter(([name, { flag }]) =>
     SAMPLES[name].bad !== undefined && SAMPLES[name].flags.includes(flag)
   );
-  equal(bad.length, 12);
+  equal(bad.length, 13);
 
   await forEach(bad, async ([name, { flag }]) => {
     const reason = refusalOf(await run(["worker", `${flag}=${SAMPLES[name].bad}`]));

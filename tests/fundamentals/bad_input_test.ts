@@ -106,6 +106,7 @@ onEveryStorage("Docket.add()", (test) => {
     });
   }
 
+  // F36
   test("refuses arguments that are too large", async (stage) => {
     const docket = await stage.connect({ maxPayloadBytes: 100 });
     function take(_text: string): void {}
@@ -123,6 +124,7 @@ onEveryStorage("Docket.add()", (test) => {
     await nothingWritten(stage);
   });
 
+  // F36
   test("refuses more than a mebibyte when nothing else is said", async (stage) => {
     const docket = await stage.connect();
     function take(text: string): number {

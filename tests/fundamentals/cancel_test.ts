@@ -1,5 +1,5 @@
 /**
- * Cancelling: what waits never runs, what runs is asked to stop.
+ * Cancelling: what waits never runs, what runs is asked to stop (F53).
  *
  * @module
  */

@@ -581,6 +581,9 @@ onEveryStorage("What a task throws", (test) => {
     ["a cyclic object", circular, /object/],
     ["a getter that throws", throwing, /cannot be shown/],
     ["something that cannot be text", hostile, /cannot be shown/],
+    ["a secret", new Error("No answer from db://jane:canary@host"), /db:\/\/\*\*\*@host/],
+    ["a secret in a cause", new Error("x", { cause: new Error("db://j:canary@host") }), /x/],
+    ["a secret in a string", "db://jane:canary@host", /db:\/\/\*\*\*@host/],
     ["a huge message", new Error("x".repeat(1_000_000)), /^Error: x{100}/],
   ];
 
@@ -608,6 +611,7 @@ onEveryStorage("What a task throws", (test) => {
         : String(error);
       ok(expected.test(text), `${name}: ${text.slice(0, 200)}`);
       const [{ ended }] = await storage.load([execution.key]);
+      ok(!ended!.text.includes("canary"), name);
       ok(ended!.text.length < 5_000, `${name} takes ${ended!.text.length} characters`);
     }
     equal(await last.result(), "alive");

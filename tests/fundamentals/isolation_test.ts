@@ -1,5 +1,5 @@
 /**
- * Dockets share nothing, however alike their names are (F59, invariant 8).
+ * Dockets share nothing, however alike their names are (invariant 8; F44, F59).
  *
  * @module
  */

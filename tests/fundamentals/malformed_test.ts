@@ -274,6 +274,32 @@ onRedis("Redis data that nobody of us wrote", (test) => {
     });
   }
 
+  // 5, 6: what cannot be read is in nobody's way but its own
+  for (const row of ["", "Q", "R", "S", "nonsense"]) {
+    test(`in the place of a row ("${row}") fails nobody else's add, cancel or look`, async (stage) => {
+      const docket = await stage.connect();
+      function good(): string {
+        return "alive";
+      }
+      await withRedis(stage, async (redis) => {
+        await redis.hset(`{${stage.name}}:state`, "bad", row);
+
+        const beside = docket.add(good, { key: "beside" })();
+        const inTheWay = docket.add(good, { key: "bad" })().catch((error) => error);
+        equal((await beside).disposition, "scheduled");
+        ok(await inTheWay instanceof DocketError || (await inTheWay).key === "bad");
+        const looks = ["bad", "beside"].map((key) => docket.execution(key).catch((error) => error));
+        const [looked, seen] = await Promise.all(looks);
+        ok(looked instanceof DocketError || looked.key === "bad", `${looked}`);
+        equal(seen.state, "queued");
+        const ends = [docket.cancel("beside"), docket.cancel("bad").catch((error) => error)];
+        equal((await Promise.all(ends))[0], "cancelled");
+
+        await redis.hdel(`{${stage.name}}:state`, "bad");
+      });
+    });
+  }
+
   // 17: an entry without a task is dropped, and blocks no other
   test("among what is due is passed over", async (stage) => {
     const docket = await stage.connect();

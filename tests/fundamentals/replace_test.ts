@@ -1,5 +1,5 @@
 /**
- * Replacing: the last call wins, wherever the one before it is, and two bodies of one key never overlap.
+ * Replacing: the last call wins, wherever the one before it is, and two bodies of one key never overlap (F54).
  *
  * @module
  */

@@ -849,7 +849,7 @@ async function strikeAndRestore(docket: Docket, customers: number): Promise<void
   }
 }
 
-// 57: compacted
+// 57, F56: compacted
 onEveryStorage("Ten thousand strikes that were restored", (test) => {
   test("cost whoever comes afterwards as little as a single one", async (stage) => {
     const operator = await stage.connect({ tasks: [remind] });

@@ -49,7 +49,7 @@ onEveryStorage("Timeout", (test) => {
     equal(seen?.aborted, false);
   });
 
-  // 46: a handler that never settles still frees its slot
+  // F08, 46: a handler that never settles still frees its slot
   test("fails a task that never settles, and frees its slot", async (stage) => {
     const docket = await stage.connect();
     const hang = task("hang", { timeout: new Timeout(20) }, () => new Promise<void>(() => {}));

@@ -38,7 +38,7 @@ onEveryStorage("An unknown task", (test) => {
     deepEqual(seen, [["hello", 1, 1]]);
   });
 
-  // A rolling deploy
+  // F39: a rolling deploy
   test("goes to another worker that knows it", async (stage) => {
     const old = await stage.connect();
     const current = await stage.connect();

@@ -716,7 +716,7 @@ onMemory("Worker.runUntilFinished()", (test) => {
 });
 
 onEveryStorage("Two workers of one docket", (test) => {
-  // 76: identities are unique, the name is a label
+  // F38, 76: identities are unique, the name is a label
   test("have different claims also under one name", async (stage) => {
     const docket = await stage.connect();
     const release = Promise.withResolvers<void>();

@@ -1,7 +1,8 @@
 /**
- * Random sequences of commands, on every storage, against a small model of the contract. A failure prints the shortest
- * sequence found, the seed and the path; `DOCKET_SEED=<seed>` or `DOCKET_SEED=<seed>/<path>` plays it again,
- * `DOCKET_RUNS=<n>` plays more of them, `DOCKET_SHRINK=no` stops at the first failure as it is.
+ * Random sequences of commands, on every storage, against a small model of the contract: cancels and replacements, with
+ * whatever comes between, among them (F53, F54). A failure prints the shortest sequence found, the seed and the path;
+ * `DOCKET_SEED=<seed>` or `DOCKET_SEED=<seed>/<path>` plays it again, `DOCKET_RUNS=<n>` plays more of them,
+ * `DOCKET_SHRINK=no` stops at the first failure as it is.
  */
 
 import { strictEqual as equal } from "node:assert/strict";

@@ -51,7 +51,8 @@ export class Scene {
   readonly name = `processes.${randomId()}`;
   /** What has happened so far, as far as anybody has looked. */
   readonly happenings: Happening[] = [];
-  readonly #url: string;
+  /** Where the docket is. */
+  readonly url: string;
   readonly #journal: Journal;
   readonly #children: Child[] = [];
   /** For what only strangers do. */
@@ -59,7 +60,7 @@ export class Scene {
   #docket?: Docket;
 
   private constructor(url: string) {
-    this.#url = url;
+    this.url = url;
     this.#journal = new Journal(url, this.name, "test");
     this.redis = connect(url);
   }
@@ -83,16 +84,24 @@ export class Scene {
   }
 
   /** Starts a worker process; resolves when it is about to take work. */
-  async worker(name: string, setup: Partial<WorkerSetup> = {}): Promise<Child> {
-    const child = this.launch(name, setup);
+  async worker(
+    name: string,
+    setup: Partial<WorkerSetup> = {},
+    env: Environment = {},
+  ): Promise<Child> {
+    const child = this.launch(name, setup, env);
     await this.happened("up", { pid: child.pid });
     return child;
   }
 
   /** Starts a worker process, without waiting for it. */
-  launch(name: string, setup: Partial<WorkerSetup> = {}): Child {
+  launch(
+    name: string,
+    { heap, ...setup }: Partial<WorkerSetup> & Pick<Launch, "heap"> = {},
+    env: Environment = {},
+  ): Child {
     const whole: WorkerSetup = {
-      url: this.#url,
+      url: this.url,
       docket: this.name,
       redeliveryTimeout: LEASE,
       reconnectionDelay: 100,
@@ -101,12 +110,12 @@ export class Scene {
       ...setup,
       name,
     };
-    return this.#spawn("_worker.ts", name, whole);
+    return this.#spawn("_worker.ts", name, whole, { heap, env });
   }
 
   /** Starts a producer process. */
   producer(setup: Omit<ProducerSetup, "url" | "docket">): Child {
-    const whole: ProducerSetup = { ...setup, url: this.#url, docket: this.name };
+    const whole: ProducerSetup = { ...setup, url: this.url, docket: this.name };
     return this.#spawn("_producer.ts", setup.name, whole);
   }
 
@@ -197,7 +206,7 @@ export class Scene {
     }
     const living = this.#children.filter(({ alive }) => alive);
     await Promise.all(living.map((child) => this.drain(child)));
-    await assertNoLeaks(this.#url, this.name);
+    await assertNoLeaks(this.url, this.name);
   }
 
   /** Waits until nothing is known any more of workers that died. */
@@ -240,8 +249,8 @@ export class Scene {
     this.redis.disconnect();
   }
 
-  #spawn(script: string, name: string, setup: unknown): Child {
-    const child = new Child(script, name, setup);
+  #spawn(script: string, name: string, setup: unknown, how: Launch = {}): Child {
+    const child = new Child(script, name, setup, how);
     this.#children.push(child);
     return child;
   }
@@ -259,6 +268,16 @@ export function select(
   );
 }
 
+/** How a process is started. */
+interface Launch {
+  /** Its heap, in megabytes. */
+  readonly heap?: number;
+  readonly env?: Environment;
+}
+
+/** Variables that it is given besides those of this process. */
+type Environment = Readonly<Record<string, string>>;
+
 /** A process of a test. */
 export class Child {
   /** What it called itself. */
@@ -269,10 +288,12 @@ export class Child {
   #status?: Deno.CommandStatus;
   #output = "";
 
-  constructor(script: string, name: string, setup: unknown) {
+  constructor(script: string, name: string, setup: unknown, { heap, env }: Launch) {
     this.name = name;
+    const flags = heap === undefined ? [] : [`--v8-flags=--max-old-space-size=${heap}`];
     const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", new URL(script, import.meta.url).href, JSON.stringify(setup)],
+      args: ["run", "-A", ...flags, new URL(script, import.meta.url).href, JSON.stringify(setup)],
+      env: { ...env },
       stdin: "piped", // held until it ends: it ends itself when this process is no more
       stdout: "null",
       stderr: "piped",

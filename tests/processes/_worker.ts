@@ -11,7 +11,7 @@ import { Docket, type DocketOptions, Worker, type WorkerOptions } from "../../mo
 import { failing, type Failpoint } from "./_failpoints.ts";
 import { Journal } from "./_journal.ts";
 import { endWithParent } from "./_parent.ts";
-import { automaticTaskFor, tasksFor } from "./_tasks.ts";
+import { automaticTaskFor, type Tasks, tasksFor } from "./_tasks.ts";
 
 /** What a worker process is told, as JSON, in its one argument. */
 export interface WorkerSetup
@@ -24,6 +24,8 @@ export interface WorkerSetup
   readonly deaf?: boolean;
   /** Whether it knows the automatic task. */
   readonly automatic?: boolean;
+  /** A task that it does not know, as if it were from before there was one. */
+  readonly without?: keyof Tasks;
 }
 
 async function main(
@@ -35,6 +37,7 @@ async function main(
     failpoint,
     deaf,
     automatic,
+    without,
     ...options
   }: WorkerSetup,
 ) {
@@ -55,9 +58,13 @@ async function main(
       commandTimeout: 5_000,
       connectTimeout: 5_000,
     });
-  const storage = failing(await open(), await open(), journal, failpoint);
+  // A thread opens what has a URL, so with one there is no failpoint, and the journal knows only what handlers do.
+  const place = options.leaseThread
+    ? { url }
+    : { storage: failing(await open(), await open(), journal, failpoint) };
   const liveness = { heartbeatInterval, missedHeartbeats };
-  const docket = await Docket.connect({ name, storage, tasks: tasksFor(journal), ...liveness });
+  const known = Object.values(tasksFor(journal)).filter(({ name }) => name !== without);
+  const docket = await Docket.connect({ name, ...place, tasks: known, ...liveness });
   if (automatic) docket.register(automaticTaskFor(journal));
   const worker = new Worker(docket, options);
 

@@ -14,6 +14,7 @@ import type { Tasks } from "./_tasks.ts";
 /** A lease that is short enough to let it run out, where no other worker is there to take over by accident. */
 const SHORT = 200;
 
+// F06
 processTest(
   "Worker: one stopped in a handler beyond its lease is told so, and its result is fenced",
   async (scene) => {

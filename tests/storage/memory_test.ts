@@ -1,4 +1,4 @@
-/** The memory storage keeps the contract. */
+/** The memory storage keeps the contract (F61: its tasks end with the process, and that is all that is different). */
 
 import { randomId } from "../../src/base/ids.ts";
 import { openMemory } from "../../src/storage/memory/handle.ts";

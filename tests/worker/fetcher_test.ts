@@ -11,6 +11,7 @@ import { NEW, OWN } from "../../src/storage/contract.ts";
 import { StrikeBook } from "../../src/docket/strike_book.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
 import { Fetcher } from "../../src/worker/fetcher.ts";
+import { Lookout } from "../../src/worker/lookout.ts";
 import { Observer } from "../../src/worker/observer.ts";
 import { Run, Running } from "../../src/worker/run.ts";
 import { Settler } from "../../src/worker/settler.ts";
@@ -60,6 +61,7 @@ function scene(concurrency: number) {
     concurrency,
     maxDeliveries: 5,
     lease: 10_000,
+    lookout: new Lookout({ clock, lease: 10_000, running, stuckAfter: Infinity }),
     minimumCheckInterval: 1_000,
     reconnectionDelay: 100,
     running,

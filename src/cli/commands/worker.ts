@@ -7,10 +7,13 @@
 import { getLogger } from "@logtape/logtape";
 import { object } from "@optique/core/constructs";
 import { redactUrl } from "../../base/redact.ts";
+import { internalsOf } from "../../docket/internals.ts";
 import { standardTasks } from "../../docket/standard_tasks.ts";
 import type { Tasks } from "../../docket/registry.ts";
+import { reopeningOf } from "../../worker/lease_keeper.ts";
 import { toSettings } from "../../worker/options.ts";
 import { Worker } from "../../worker/worker.ts";
+import { Accidents } from "../accidents.ts";
 import { leaf } from "../command.ts";
 import { open } from "../connect.ts";
 import { refusing } from "../errors.ts";
@@ -45,6 +48,7 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
   await refusing(() => {
     for (const tasks of [standardTasks, ...loaded]) docket.register(tasks as Tasks);
   });
+  if (options.leaseThread) await refusing(() => reopeningOf(internalsOf(docket)));
   let worker: Worker | undefined;
   const places = { metricsPort, metricsHost, healthPort, healthHost };
   await using _served = await serve(places, () => worker); // before anything is claimed
@@ -57,9 +61,10 @@ async function run(settings: Values<typeof WORKER>, terminal: Terminal): Promise
     worker = started;
     if (metricsPort !== undefined) expectRuns(docket, started);
   };
+  using accidents = new Accidents(() => worker);
   await Worker.run(docket, { ...options, untilFinished, onStart });
   log.info("Stopped working on {docket}", { docket: docket.name });
-  return 0;
+  return accidents.fatal ? 1 : 0;
 }
 
 /** A server takes its time to load, also one that nobody asked for. */

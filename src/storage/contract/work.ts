@@ -61,7 +61,7 @@ export interface StepReply {
 export interface ParkedTask {
   /** What identified the task. */
   readonly key: string;
-  /** As it was scheduled; `""` where nothing is left of that. */
+  /** As it was scheduled, or how that begins: the whole may be what kills workers. `""` where nothing is left of it. */
   readonly body: string;
   /** It was handed out as often as allowed, and came to no end; or what is stored of it cannot be read. */
   readonly reason: "deliveries" | "illegible";

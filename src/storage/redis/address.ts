@@ -11,14 +11,14 @@ import type { RedisOptions } from "ioredis";
  * The client's options for `redis://user:password@host:port/db`, `rediss://…` and `unix://user:password@/path?db=0`; those of
  * the caller win, but not over what the storage relies on.
  *
- * @throws {TypeError} When the database is not a number.
+ * @throws {TypeError} When the database is not a number, or a part has a percent sign that stands for nothing.
  */
 export function readAddress(url: URL, own: Readonly<Record<string, unknown>> = {}): RedisOptions {
   const { tls, ...rest } = own as RedisOptions;
   return {
     ...place(url),
-    ...(url.username && { username: decodeURIComponent(url.username) }),
-    ...(url.password && { password: decodeURIComponent(url.password) }),
+    ...(url.username && { username: decoded("user name", url.username) }),
+    ...(url.password && { password: decoded("password", url.password) }),
     db: database(url),
     ...rest,
     ...(isSecure(url) || tls ? { tls: { ...serverName(url), ...tls } } : {}),
@@ -46,9 +46,18 @@ const required: RedisOptions = {
 };
 
 function place(url: URL): RedisOptions {
-  if (url.protocol === "unix:") return { path: decodeURIComponent(url.pathname) };
+  if (url.protocol === "unix:") return { path: decoded("path", url.pathname) };
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
   return { host, port: url.port === "" ? 6379 : Number(url.port) };
+}
+
+/** The parser's own error would not say what is wrong. */
+function decoded(part: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TypeError(`Cannot use a Redis URL whose ${part} has a stray "%": write it as "%25"`);
+  }
 }
 
 function isSecure({ protocol }: URL): boolean {

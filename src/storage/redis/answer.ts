@@ -25,6 +25,7 @@ import {
   readLive,
   readProgress,
 } from "./row.ts";
+import type { Cancelled } from "./scripts/cancel.ts";
 import type { Stored } from "./scripts/load.ts";
 import type { Requeuing } from "./scripts/requeue.ts";
 import type { Answer } from "./scripts/schedule.ts";
@@ -59,6 +60,22 @@ export function readRequeued(key: string, answer: Requeuing): Requeued {
   if (answer === "ok") return SCHEDULED;
   if (answer === "gone") return { kind: "gone" };
   return { kind: "exists", live: readLive(key, answer[0], answer[1]) };
+}
+
+/**
+ * What became of tasks that were to be cancelled.
+ *
+ * @throws {ProtocolError} When one has a row of a newer version; the others are cancelled.
+ */
+export function readCancelled(
+  answers: readonly Cancelled[],
+): readonly Exclude<Cancelled, "newer">[] {
+  return answers.map((answer) => {
+    if (answer !== "newer") return answer;
+    throw new ProtocolError(
+      "Cannot cancel a task: its row has a form that only newer versions know",
+    );
+  });
 }
 
 /** Everything known under a key. */

@@ -6,7 +6,7 @@
 
 import { randomId } from "../../base/ids.ts";
 import type { Call, Found, Scheduling, Storage, Target, Verdict, Waiting } from "../contract.ts";
-import { OUTDATED, readFound, readVerdict, SCHEDULED, share } from "./answer.ts";
+import { OUTDATED, readCancelled, readFound, readVerdict, SCHEDULED, share } from "./answer.ts";
 import { MOST_BYTES } from "./limits.ts";
 import { encodeHead, expectId } from "./outcome.ts";
 import { cancel, type Cancelled } from "./scripts/cancel.ts";
@@ -75,8 +75,8 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
   async cancel(
     targets: readonly Target[],
     { signal }: Waiting = {},
-  ): Promise<readonly Cancelled[]> {
-    return targets.length === 0 ? [] : await this.#cancels.add(targets, signal);
+  ): Promise<readonly Exclude<Cancelled, "newer">[]> {
+    return targets.length === 0 ? [] : readCancelled(await this.#cancels.add(targets, signal));
   }
 
   async load(

@@ -12,6 +12,9 @@
  * due: milliseconds or nothing; and where nobody knew the task, `~` and since when
  * ```
  *
+ * What a letter means never changes. A row of another form has another letter, with flags and generation where they are in
+ * all: who does not know the letter leaves the row to those who do.
+ *
  * @module
  */
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { newer } from "./_common.ts";
+
 /** Of `entries`, at most 1,000 and not none, the `names`, `rows` and `texts`. */
 export const look = /* lua */ `
 local names = {}
@@ -20,6 +22,7 @@ local rows, texts = call('HMGET', state, unpack(names)), call('HMGET', bodies, u
  * row and body for each task to run; and `died`: whether a run ended here that may have held gates.
  */
 export const claim = /* lua */ `
+${newer}
 local out, died, parked = {}, false, {}
 do
   local found, stale, claimed = #entries, {}, {}
@@ -32,6 +35,7 @@ do
     local at = status == 81 and 25 or 47                    -- where the row keeps its entry id
     local mine
     if not entry then                                       -- Redis 6.2 answers nil for a trimmed entry
+    elseif status ~= 81 and status ~= 82 and isNewer(row) then  -- stays pending, until a newer worker reclaims it
     elseif not entries[i][2] or status ~= 81 and status ~= 82 or sub(row, at, at + #entry) ~= entry .. '|' then
       stale[#stale + 1] = entry                             -- superseded, settled, or not ours at all (invariant 21)
     elseif status == 82 and sub(row, -#me) == me then
@@ -62,7 +66,7 @@ do
           local why = not attempt and 'row' or body and 'deliveries' or 'body'
           bury(key, generation, 'd', why, (attempt or 0) .. '|' .. last, body, attempt or 1, last)
           local n = #parked
-          parked[n + 1], parked[n + 2], parked[n + 3] = key, why, body or ''
+          parked[n + 1], parked[n + 2], parked[n + 3] = key, why, sub(body or '', 1, 4096) -- the whole may be what kills workers
         end
         local next = flags >= 2 and replacement(key)
         if next then handOver(key, next) else gone[#gone + 1] = key end

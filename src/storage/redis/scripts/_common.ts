@@ -111,6 +111,16 @@ end
 `;
 
 /**
+ * A row of a newer version: letter, flags and generation stand where they do in all, and the letter is one that is not
+ * known here. It is left as it is, for those who know it (F40).
+ */
+export const newer = /* lua */ `
+local function isNewer(row)
+  return row and match(row, '^%a%d......................') and not match(row, '^[QSBWR]')
+end
+`;
+
+/**
  * Takes what waits off its place: its entry out of the stream, its key out of the due set and the background. Needs
  * `stream`, `dueSet`, `background`, `waiters`, `gatePrefix`. What has a new time in the due set already is left there.
  * `freed` collects the gates at which a place was kept, each with its maximum.

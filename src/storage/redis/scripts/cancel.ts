@@ -5,11 +5,11 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, leave, lists, records, time } from "./_common.ts";
+import { allowWhenFull, events, leave, lists, newer, records, time } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
-/** What a cancel did. */
-export type Cancelled = "cancelled" | "requested" | "none";
+/** What a cancel did; `"newer"`: nothing, as only a newer version can. */
+export type Cancelled = "cancelled" | "requested" | "none" | "newer";
 
 /**
  * The rest are a key and a generation, or `""` for whatever is live, for each. `request` is a random id (22) that the
@@ -18,7 +18,7 @@ export type Cancelled = "cancelled" | "requested" | "none";
  * A cancelled task never runs, wherever its pointer is; a running one is marked in its row, so that it is not run again
  * after a crash (invariant 28). A chain that is to be there always is not seeded any more. A deferred replacement is
  * cancelled too, unless another generation was meant. Where a place was kept for it, the next in line has it (invariant
- * 59). Repeating changes nothing (invariant 55). The first write is one that a full Redis allows.
+ * 59). A row of a newer version is left alone. Repeating changes nothing (invariant 55). The first write is one that a full Redis allows.
  */
 export const cancel: Script<{
   recordTtl: "text";
@@ -55,6 +55,7 @@ ${lists}
 ${events}
 ${records}
 ${leave}
+${newer}
 
 local replies, ended = {}, {}
 local function finish(key, generation, attempt)
@@ -68,10 +69,11 @@ for i = FIRST, #ARGV, 2 do
   local row = call('HGET', state, key)
   local status = row and byte(row, 1)
   local generation = row and sub(row, 3, 24)
-  local flags = row and byte(row, 2) - 48
-  local live = row and (wanted == '' or wanted == generation)
+  local flags = row and (byte(row, 2) or 48) - 48
+  local strange = isNewer(row)
+  local live = row and not strange and (wanted == '' or wanted == generation)
 
-  local waiting = row and flags % 4 >= 2 and wanted ~= generation and call('HGET', deferred, key)
+  local waiting = row and not strange and flags % 4 >= 2 and wanted ~= generation and call('HGET', deferred, key)
   if waiting and (wanted == '' or wanted == sub(waiting, 1, 22)) then
     call('HDEL', deferred, key)
     flags = flags - 2
@@ -82,11 +84,13 @@ for i = FIRST, #ARGV, 2 do
   end
 
   -- The chain ends with it (invariant 48), also where it is just about to be seeded again.
-  if (live or wanted == '') and redis.pcall('HGET', automatic, key) == 'on' then
+  if (live or wanted == '' and not strange) and redis.pcall('HGET', automatic, key) == 'on' then
     ${allowWhenFull}
     call('HSET', automatic, key, 'off')
   end
-  if live and status == 82 then
+  if strange then
+    if wanted == '' or wanted == generation then reply = 'newer' end
+  elseif live and status == 82 then
     reply = 'requested'
     if flags % 2 == 0 then
       ${allowWhenFull}

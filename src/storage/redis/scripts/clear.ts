@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, leave, lists, records, time } from "./_common.ts";
+import { allowWhenFull, events, leave, lists, newer, records, time } from "./_common.ts";
 
 /** What one page brought. */
 export interface Cleared {
@@ -16,7 +16,7 @@ export interface Cleared {
 
 /**
  * One page of what is live, by a cursor that {@linkcode Cleared} told. What is scheduled or queued ends, and so do the
- * replacements that wait; what runs goes on (invariants 4, 11).
+ * replacements that wait; what runs goes on (invariants 4, 11), and so does what only newer versions know.
  *
  * The last page is remembered: the same request with the same cursor is a call sent again, and is answered as it was
  * (invariant 27). The first write is one that a full Redis allows.
@@ -69,6 +69,7 @@ ${lists}
 ${events}
 ${records}
 ${leave}
+${newer}
 
 local reply = call('HSCAN', state, cursor == '' and '0' or cursor, 'COUNT', limit)
 local found, cleared = reply[2], 0
@@ -83,12 +84,14 @@ ${allowWhenFull}
 for i = 1, #found, 2 do
   local key, row = found[i], found[i + 1]
   local status, flags = byte(row, 1), (byte(row, 2) or 48) - 48
-  if flags % 4 >= 2 then                                    -- the replacement first: the last record is the task's own
+  local strange = isNewer(row)
+  if flags % 4 >= 2 and not strange then                                    -- the replacement first: the last record is the task's own
     waiting[#waiting + 1] = key
     local text = call('HGET', deferred, key)
     if text then finish(key, sub(text, 1, 22), 1) end
   end
-  if status == 82 then
+  if strange then                                           -- nothing: it is not known what belongs to it
+  elseif status == 82 then
     if flags % 4 >= 2 then
       local n = #put
       put[n + 1], put[n + 2] = key, 'R' .. (flags - 2) .. sub(row, 3)

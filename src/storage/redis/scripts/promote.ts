@@ -6,11 +6,15 @@
 
 import type { Promotion } from "../../contract.ts";
 import { type Script, script } from "../script.ts";
-import { events, time } from "./_common.ts";
+import { events, newer, time } from "./_common.ts";
+
+/** What only newer versions can move is looked at again after this, in milliseconds. */
+const NEWER_PAUSE = 1_000;
 
 /**
  * Bounded (invariant 41). Keeps every field: only the row's status changes, the body is not touched (invariant 16).
- * Entries without a scheduled row are dropped and never block the others (invariant 17). ZREM, the first write, is one
+ * Entries without a scheduled row are dropped and never block the others (invariant 17); what has a row of a newer version
+ * is left to those who know it. ZREM, the first write, is one
  * that a full Redis allows.
  */
 export const promote: Script<{ limit: "number" }, Promotion> = script(
@@ -30,6 +34,7 @@ local names = call('ZRANGEBYSCORE', dueSet, '-inf', now, 'LIMIT', 0, limit)
 if #names > 0 then
   local watched = call('HGET', calls, '@watch')
   ${events}
+  ${newer}
   local rows, put, hidden = call('HMGET', state, unpack(names)), {}, {}
   call('ZREM', dueSet, unpack(names))
   for i = 1, #names do
@@ -41,6 +46,7 @@ if #names > 0 then
       put[n + 2] = 'Q' .. sub(row, 2, 24) .. call('XADD', stream, '*', 'k', key) .. sub(row, 25)
       if status == 66 then hidden[#hidden + 1] = key end
       if watched then tell('A', sub(row, 3, 24), key, runOf(row)) end
+    elseif isNewer(row) then call('ZADD', dueSet, now + ${NEWER_PAUSE}, key)
     end
   end
   if #hidden > 0 then redis.pcall('SREM', background, unpack(hidden)) end

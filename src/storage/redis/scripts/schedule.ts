@@ -6,7 +6,7 @@
 
 import { named } from "../keys.ts";
 import { type Script, script } from "../script.ts";
-import { events, hint, leave, lists, readNow, records, short } from "./_common.ts";
+import { events, hint, leave, lists, newer, readNow, records, short } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way. */
@@ -51,6 +51,7 @@ end
  *   task lives and while its record does (invariant 27).
  * - An add on a live key changes nothing. A replace removes what waits and leaves its record; of a running task it is
  *   kept aside and marked in the row, so that the two bodies never overlap (invariants 1, 2, 14).
+ * - A row of a newer version is in the way of a replace, too: what it would have to be taken off is not known.
  * - A live key has a row, a body, and exactly one of stream entry and due entry.
  * - With newer strikes than the caller has looked at nothing is written (invariant 56).
  * - The first write needs memory: with Redis full it is refused before anything is written (invariant 78).
@@ -125,6 +126,7 @@ ${lists}
 ${events}
 ${records}
 ${leave}
+${newer}
 local generations = {}
 for i = 1, count do generations[i] = sub(ARGV[FIRST + i * 3 - 2], 2, 23) end
 local rows = fetch(state, names)
@@ -151,7 +153,7 @@ if repeated then
   for i = count, 1, -1 do
     local key, row = names[i], rows[i]
     if not applied[key] then
-      local waiting = row and (byte(row, 2) - 48) % 4 >= 2 and call('HGET', deferred, key)
+      local waiting = row and ((byte(row, 2) or 48) - 48) % 4 >= 2 and call('HGET', deferred, key)
       beside[key] = waiting and sub(waiting, 1, 22) == generations[i]
       if recorded[i] or beside[key] or row and sub(row, 3, 24) == generations[i] then applied[key] = i end
     end
@@ -173,14 +175,14 @@ for i = 1, count do
   if seen[key] then flush() row = call('HGET', state, key) end
   seen[key] = true
   ${instant}
-  local flags = row and byte(row, 2) - 48 or 0
+  local flags = row and (byte(row, 2) or 48) - 48 or 0
   local waiting = flags % 4 >= 2 and call('HGET', deferred, key)
   local previous = waiting and sub(waiting, 1, 22)
   local before = i < (applied[key] or 0)                     -- then what runs now ran then, too, if the last was deferred
   local reply
   if recorded[i] or row and sub(row, 3, 24) == generation or before and not beside[key] then
     reply = 'ok'
-  elseif row and not replace then
+  elseif row and (not replace or isNewer(row)) then
     reply = { row, call('HGET', bodies, key) or '' }
   elseif before then
     reply = 'deferred'

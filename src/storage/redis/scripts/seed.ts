@@ -58,7 +58,7 @@ for i = FIRST, #ARGV, 3 do
     reply = 'seeded'
   elseif row then
     reply = 'live'
-    local ending = byte(row, 1) == 82 and byte(row, 2) % 2 == 1
+    local ending = byte(row, 1) == 82 and (byte(row, 2) or 48) % 2 == 1
     if ending then
       if not known then call('HSET', automatic, key, 'off') end
     elseif known ~= 'on' then call('HSET', automatic, key, 'on') end
