@@ -163,7 +163,7 @@ export const protocolBugs: readonly Bug[] = [
   {
     name: "what is claimed after a stall is started all the same",
     simulator: fetcher(
-      "if (clock.monotonic() - sentAt >= DOUBTFUL * lease) return release(claim);",
+      "if (now - sentAt >= DOUBTFUL * lease) return release(claim);",
       "",
     ),
   },
@@ -183,19 +183,8 @@ export const protocolBugs: readonly Bug[] = [
     simulator: scheduler("Math.min(next, POLL)", "Math.min(next, 1e9)"),
   },
   {
-    name: "a gate lets pass while the storage is away",
-    simulator: doorkeeper("await sleep(clock, backoff.next());", "return true;"),
-  },
-  {
     name: "who waits before a gate runs",
     simulator: doorkeeper('ttl }) === "passed"', 'ttl }) !== "dropped"'),
-  },
-  {
-    name: "a renewal counts from its answer on",
-    simulator: renewer(
-      "else runs[i].renewedAt = sentAt;",
-      "else runs[i].renewedAt = clock.monotonic();",
-    ),
   },
   {
     name: "a claim counts from its answer on",
