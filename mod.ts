@@ -33,9 +33,11 @@ export {
   type Scheduler,
 } from "./src/docket/docket.ts";
 export type {
+  AddAllOptions,
   AddOptions,
   CallOptions,
   DocketOptions,
+  Durability,
   ExecutionTtl,
   ListOptions,
   ReplaceOptions,
@@ -153,6 +155,7 @@ export {
   ExecutionFailedError,
   LeaseLostError,
   NonRetryableError,
+  NotReplicatedError,
   PayloadTooLargeError,
   ProtocolError,
   ResultTimeoutError,

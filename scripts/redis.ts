@@ -54,7 +54,7 @@ export async function provideRedis(): Promise<ProvidedRedis> {
   return { url, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-/** Starts a server that listens on 127.0.0.1, persists nothing and answers already. */
+/** Starts a server that listens on 127.0.0.1, persists nothing for as long as a test takes, and answers already. */
 export async function startRedis(
   { args = [], port, binary: given, env }: StartOptions = {},
 ): Promise<OwnRedis> {
@@ -84,7 +84,8 @@ async function launch(
   const directory = await mkdtemp(join(tmpdir(), "docket_redis_"));
   const socket = `${directory}/redis.sock`;
   const log = `${directory}/redis.log`;
-  const defaults = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+  // A snapshot a day is none in the life of a test; with no snapshots at all every worker would warn.
+  const defaults = ["--bind", "127.0.0.1", "--save", "86400 1", "--appendonly", "no"];
   const places = ["--port", `${port}`, "--dir", directory, "--logfile", log];
   const command = [...places, ...defaults, ...args, "--unixsocket", socket];
   // On stderr a refused option is reported; everything later goes to the log.
@@ -148,7 +149,7 @@ function startError(port: number, output: string): Error {
  * A port that is free now. It lies below the ports that systems give to outgoing connections: a client
  * that retries while a test restarts the server can then not sit on the server's port itself.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const server = createServer().listen(port, "127.0.0.1");

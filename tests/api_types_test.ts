@@ -256,6 +256,23 @@ export async function _keeping(docket: Docket): Promise<void> {
   await Docket.connect({ executionTtl: { dead: 5 } });
 }
 
+export async function _replicating(docket: Docket): Promise<void> {
+  const durability = { replicas: 1, timeout: "500ms" };
+  await docket.add(greet, { durability })("Jane");
+  await docket.add(greet, { durability: { replicas: 2 } })("Jane");
+  await docket.replace(greet, { key: "greet", durability })("Jane");
+  await docket.addAll([docket.call(greet)("Jane")], { durability });
+
+  // @ts-expect-error how many?
+  await docket.add(greet, { durability: { timeout: 500 } })("Jane");
+  // @ts-expect-error misspelt option
+  await docket.add(greet, { durability: { replicas: 1, timout: 500 } })("Jane");
+  // @ts-expect-error not in its long form
+  await docket.add(greet, { durability: 1 })("Jane");
+  // @ts-expect-error a plan waits for nothing: this belongs to addAll()
+  docket.call(greet, { durability });
+}
+
 export async function _striking(docket: Docket): Promise<void> {
   await docket.strike({ task: "greet" });
   await docket.strike({ task: greet });

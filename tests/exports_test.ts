@@ -19,19 +19,21 @@ const expected: Readonly<Record<string, Names>> = {
       Agenda CancelledError ConcurrencyLimit ConnectionError Cooldown Cron Debounce Dependency
       DependencyError Depends Docket DocketError Execution ExecutionCancelledError
       ExecutionExpiredError ExecutionFailedError ExponentialRetry GatePolicy LeaseLostError
-      NonRetryableError Params PayloadTooLargeError Perpetual PlannedCall Progress ProtocolError
+      NonRetryableError NotReplicatedError Params PayloadTooLargeError Perpetual PlannedCall Progress ProtocolError
       RateLimit ResultTimeoutError Retry RetryRequest SerializationError Shared ShutdownError
       StorageFullError Timeout TimeoutError UnknownTaskError Worker logged loggedLength
       standardTasks task
     `,
     types: `
-      AddOptions AgendaOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf Beginning
-      CallOptions CancelReason Clock Close CloseOptions Codec ConcurrencyLimitOptions ContextName
+      AddAllOptions AddOptions AgendaOptions AnyDependency AnyDocketError AnyFunction AnyTask ArgsOf
+      Beginning CallOptions CancelReason Clock Close CloseOptions Codec ConcurrencyLimitOptions
+      ContextName
       CooldownOptions CronOptions CronState DebounceOptions Decision Dependencies
-      DependencyFailure Disposition DocketOptions DurationFields DurationLike ErrorCode
+      DependencyFailure Disposition DocketOptions Durability DurationFields DurationLike ErrorCode
       ExecutionEvent ExecutionProgress ExecutionSeed ExecutionState ExecutionTtl ExecutionsOf
       ExpectedRun ExponentialRetryOptions Failure Fits Gate GateOptions Given Handler InstantLike
-      Item LeaseThreadOptions ListOptions LoggedParam Millis NameOf PerpetualOptions PerpetualState Planner
+      Item LeaseThreadOptions ListOptions LoggedParam Millis NameOf PerpetualOptions PerpetualState
+      Planner
       PreviewOptions ProgramOptions ProgressEvent ProgressUpdate RateLimitOptions ReplaceOptions
       Replacement Resolved ResultOf ResultOptions RetryOptions RetryState RunEnd RunOptions
       ScatterOptions Schedulable Scheduler Scope SharedContext SharedDependencies SharedPool
@@ -53,9 +55,10 @@ const expected: Readonly<Record<string, Names>> = {
   "./storage": {
     values: "DEAD_RECORD_TTL NEW OWN",
     types: `
-      Call Change Claim Commit Counts DeferredTask Discard Due EndedTask Entry Found Gate Held
-      Lease LiveTask Notice ParkedTask Passage Presence Progress Promotion Reclaim ReclaimReply Renewal
-      Report Requeue Requeued Scheduling Seed Seeding Settlement StateChange Step StepReply
+      Call Change Claim Commit ConsumerState Counts DeferredTask Discard Due EndedTask Entry
+      Examination Family Finding Found Gate Held Inspection Lease LiveTask Notice ParkedTask Passage
+      Presence Progress Promotion Reclaim ReclaimReply Renewal Replication Report Requeue Requeued
+      Scheduling Seed Seeding Settlement StateChange Step StepReply
       Storage Survey Sweep Swept Target Verdict Waiting
     `,
   },

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "SERIALIZATION"
   | "PAYLOAD_TOO_LARGE"
   | "STORAGE_FULL"
+  | "NOT_REPLICATED"
   | "EXECUTION_FAILED"
   | "EXECUTION_CANCELLED"
   | "EXECUTION_EXPIRED"
@@ -55,7 +56,7 @@ export class SerializationError extends DocketError {
   }
 }
 
-/** Arguments are larger than `maxPayloadBytes`; nothing was written. */
+/** Arguments are larger than `maxPayloadBytes`, and nothing was written; or a result is, and its execution failed. */
 export class PayloadTooLargeError extends DocketError {
   /** `"PayloadTooLargeError"`. */
   override readonly name = "PayloadTooLargeError";
@@ -80,6 +81,25 @@ export class StorageFullError extends DocketError {
   override readonly name = "StorageFullError";
   /** `"STORAGE_FULL"`. */
   override readonly code = "STORAGE_FULL";
+}
+
+/** Fewer replicas than an add or replace asked for have confirmed it in time. The task may exist, and may outlive the master. */
+export class NotReplicatedError extends DocketError {
+  /** `"NotReplicatedError"`. */
+  override readonly name = "NotReplicatedError";
+  /** `"NOT_REPLICATED"`. */
+  override readonly code = "NOT_REPLICATED";
+  /** How many replicas were asked for. */
+  readonly replicas: number;
+  /** How many have confirmed. */
+  readonly acknowledged: number;
+
+  /** Keeps both numbers. */
+  constructor(message: string, replicas: number, acknowledged: number, options?: ErrorOptions) {
+    super(message, options);
+    this.replicas = replicas;
+    this.acknowledged = acknowledged;
+  }
 }
 
 /** `result()` of an execution that failed or was parked as dead; `cause` is the task's error. */
@@ -246,6 +266,7 @@ export type AnyDocketError =
   | SerializationError
   | PayloadTooLargeError
   | StorageFullError
+  | NotReplicatedError
   | ExecutionFailedError
   | ExecutionCancelledError
   | ExecutionExpiredError

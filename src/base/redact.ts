@@ -4,17 +4,20 @@
  * @module
  */
 
+import { perHost } from "./hosts.ts";
+
 /** The URL without user, password, query, and a path that may hold them; `"<invalid URL>"` when it cannot be read, so that nothing is echoed. */
 export function redactUrl(url: string | URL): string {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    return "<invalid URL>";
-  }
-  const credentials = parsed.username || parsed.password ? "***@" : "";
-  const path = parsed.pathname.includes("@") ? "/***" : parsed.pathname; // of redis:/:secret@host
-  return `${parsed.protocol}//${credentials}${parsed.host}${path}`;
+  const urls = perHost(url);
+  return urls ? redactUrls(urls) : "<invalid URL>";
+}
+
+/** The same of a URL that is there once for each host that it names. */
+export function redactUrls(urls: readonly [URL, ...URL[]]): string {
+  const [{ protocol, username, password, pathname }] = urls;
+  const credentials = username || password ? "***@" : "";
+  const path = pathname.includes("@") ? "/***" : pathname; // of redis:/:secret@host
+  return `${protocol}//${credentials}${urls.map(({ host }) => host).join(",")}${path}`;
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { perHost } from "../base/hosts.ts";
 import { Docket } from "../docket/docket.ts";
 import { refusing, UsageError } from "./errors.ts";
 import { configureWarnings } from "./logging.ts";
@@ -42,6 +43,7 @@ function isMemory(url: string): boolean {
 
 function warnOfPassword(url: string, terminal: Terminal): void {
   if (!terminal.typed("--url")) return;
-  if (!URL.canParse(url) || new URL(url).password === "") return;
+  const [parsed] = perHost(url) ?? [];
+  if (!parsed?.password && !parsed?.searchParams.has("sentinelPassword")) return;
   terminal.note("Warning: --url has a password, which ps shows to everybody: set DOCKET_URL");
 }

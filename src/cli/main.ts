@@ -13,6 +13,7 @@ import { add, replace } from "./commands/add.ts";
 import { cancel } from "./commands/cancel.ts";
 import { clear } from "./commands/clear.ts";
 import { dead } from "./commands/dead.ts";
+import { doctor } from "./commands/doctor.ts";
 import { failed } from "./commands/failed.ts";
 import { snapshot } from "./commands/snapshot.ts";
 import { restore, strike } from "./commands/strike.ts";
@@ -42,6 +43,7 @@ const COMMANDS: readonly Command[] = [
   dead,
   tasks,
   workers,
+  doctor,
 ];
 
 /**

@@ -96,6 +96,15 @@ export function bar(current: number, total: number, width: number): string {
   return `[${"#".repeat(full)}${"-".repeat(width - full)}] ${Math.floor(share * 100)}%`;
 }
 
+const SIZES = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A number of bytes: `512 B`, `1.5 MiB`. */
+export function size(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(SIZES.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1_024 ** power;
+  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${SIZES[power]}`;
+}
+
 /** `1 task`, `2 tasks`. */
 export function count(number: number, noun: string): string {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;

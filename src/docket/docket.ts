@@ -13,6 +13,7 @@ import { openStorage, type Reopening } from "../storage/open.ts";
 import { Execution } from "./execution.ts";
 import { type Internals, keepInternals } from "./internals.ts";
 import {
+  type AddAllOptions,
   type AddOptions,
   type CallOptions,
   type DocketOptions,
@@ -20,6 +21,8 @@ import {
   type ReplaceOptions,
   type Settings,
   toLimit,
+  toReplication,
+  toSending,
   toSettings,
   validateKey,
 } from "./options.ts";
@@ -165,6 +168,7 @@ export class Docket implements AsyncDisposable {
    * @throws {SerializationError} From the second call, when an argument cannot be carried.
    * @throws {PayloadTooLargeError} From the second call, when the arguments are larger than `maxPayloadBytes`.
    * @throws {StorageFullError} From the second call, when the storage has no room left; nothing was written.
+   * @throws {NotReplicatedError} From the second call, when `durability` asks for more than is so; the task may exist.
    * @throws {ConnectionError} From the second call, when the storage does not answer; the task may exist.
    */
   add<Args extends readonly unknown[], Result>(
@@ -235,7 +239,7 @@ export class Docket implements AsyncDisposable {
    * Adds many tasks in one round trip, up to a thousand in each. They are scheduled in the order given, and each has its own
    * disposition.
    *
-   * @throws {TypeError} When one of them is not a planned call.
+   * @throws {TypeError} When one of them is not a planned call, or for options that cannot be used.
    * @throws What {@linkcode Docket.add} throws when the storage is full or does not answer.
    *
    * @example
@@ -259,10 +263,11 @@ export class Docket implements AsyncDisposable {
    */
   async addAll<const Calls extends readonly PlannedCall[]>(
     calls: Calls,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    options: AddAllOptions = {},
   ): Promise<ExecutionsOf<Calls>> {
     const plans = calls.map(PlannedCall.planOf);
-    return await this.#internals.producer.scheduleAll(plans, signal) as ExecutionsOf<Calls>;
+    const { producer } = this.#internals;
+    return await producer.scheduleAll(plans, toSending(options)) as ExecutionsOf<Calls>;
   }
 
   /**
@@ -451,7 +456,12 @@ export class Docket implements AsyncDisposable {
   ): Scheduler<readonly unknown[], unknown> {
     const { producer } = this.#internals;
     const plan = producer.plan(mode, task, options);
-    const schedule = (...args: readonly unknown[]) => producer.add(plan, args, options.signal);
+    const { signal, durability } = options;
+    // The options themselves where that will do: adding is to make nothing that is not needed.
+    const sending = durability === undefined
+      ? options
+      : { signal, replication: toReplication(durability) };
+    const schedule = (...args: readonly unknown[]) => producer.add(plan, args, sending);
     return Object.assign(schedule, { then: forgotten });
   }
 }

@@ -9,7 +9,7 @@ import { type Clock, type Millis, systemClock } from "../base/clock.ts";
 import { type Codec, defaultCodec } from "../base/codec.ts";
 import { type DurationLike, type InstantLike, toInstant, toMillis } from "../base/duration.ts";
 import { type OptionNames, refuseUnknownOptions, wholeNumber } from "../base/options.ts";
-import type { Due, Storage } from "../storage/contract.ts";
+import type { Due, Replication, Scheduling, Storage } from "../storage/contract.ts";
 import type { Tasks } from "./registry.ts";
 
 /** Options of {@linkcode Docket.connect}. */
@@ -21,8 +21,9 @@ export interface DocketOptions {
    */
   readonly name?: string;
   /**
-   * Where the work is kept: `memory://<name>` (in this process, until it ends), `redis://`, `rediss://`, `unix://`,
-   * `valkey://` or `valkeys://`.
+   * Where the work is kept: `memory://<name>` (in this process, until it ends), `redis://user:password@host:port/db`,
+   * `unix://<path>`, `redis+sentinel://host,host/master/db` or `redis+cluster://host,host/`; with TLS `rediss…`, and with
+   * `valkey` or `valkeys` in the place of `redis` and `rediss`.
    *
    * @default the variable DOCKET_URL, else "redis://localhost:6379/0"
    */
@@ -50,12 +51,12 @@ export interface DocketOptions {
   /** How arguments and results become text, instead of the built-in way. */
   readonly codec?: Codec;
   /**
-   * Larger arguments are refused, in bytes.
+   * Larger arguments are refused, and a larger result fails its execution; in bytes, as each is stored.
    *
    * @default 1 MiB
    */
   readonly maxPayloadBytes?: number;
-  /** More options for the Redis client, such as `tls`. */
+  /** More options for the Redis client, such as `tls`, `sentinelPassword` or `natMap`. */
   readonly redis?: Readonly<Record<string, unknown>>;
   /** A storage of your own, instead of a URL. The docket closes it. */
   readonly storage?: Storage;
@@ -123,11 +124,47 @@ export interface CallOptions {
   readonly ttl?: DurationLike;
 }
 
-/** Options of {@linkcode Docket.add}. */
-export interface AddOptions extends CallOptions {
+/**
+ * How safe a task has to be before it counts as added.
+ *
+ * @example
+ * ```ts
+ * import { Docket } from "@docket/docket";
+ *
+ * function charge(orderId: number): number {
+ *   return orderId;
+ * }
+ *
+ * await using docket = await Docket.connect({ url: "memory://durability-example" }); // has none, and loses none
+ * await docket.add(charge, { durability: { replicas: 1, timeout: 500 } })(12345);
+ * ```
+ */
+export interface Durability {
+  /** How many replicas of the storage must have it, besides the master. */
+  readonly replicas: number;
+  /**
+   * How long they may take.
+   *
+   * @default 500 ms
+   */
+  readonly timeout?: DurationLike;
+}
+
+/** Options of {@linkcode Docket.addAll}. */
+export interface AddAllOptions {
   /** Gives up waiting for the storage. The task may have been scheduled. */
   readonly signal?: AbortSignal;
+  /**
+   * Waits until so many replicas have the task, so that it outlives its master; also one that was there already. Rejects
+   * with `NotReplicatedError` when they have it not in time. In memory there are no replicas, and nothing is waited for.
+   *
+   * @default none: a failover may lose what the replicas have not yet got
+   */
+  readonly durability?: Durability;
 }
+
+/** Options of {@linkcode Docket.add}. */
+export interface AddOptions extends CallOptions, AddAllOptions {}
 
 /** Options of {@linkcode Docket.replace}. */
 export interface ReplaceOptions extends AddOptions {
@@ -268,6 +305,41 @@ export function validateKey(key: string): void {
   if (key.length * 3 > MAX_KEY_BYTES && new TextEncoder().encode(key).length > MAX_KEY_BYTES) {
     throw new RangeError(`Cannot use a key of more than ${MAX_KEY_BYTES} bytes`);
   }
+}
+
+const ADD_ALL_OPTIONS: OptionNames<AddAllOptions> = { signal: true, durability: true };
+
+/**
+ * How many calls are sent.
+ *
+ * @throws What {@linkcode toReplication} throws; {@linkcode TypeError} for an option that does not exist.
+ */
+export function toSending(options: AddAllOptions): Pick<Scheduling, "signal" | "replication"> {
+  refuseUnknownOptions("addAll()", options, ADD_ALL_OPTIONS);
+  return { signal: options.signal, replication: toReplication(options.durability) };
+}
+
+const DURABILITY_OPTIONS: OptionNames<Durability> = { replicas: true, timeout: true };
+
+/**
+ * Which replicas to wait for, and how long.
+ *
+ * @throws {TypeError} For something else than such options.
+ * @throws {RangeError} For a number or duration out of range.
+ */
+export function toReplication(durability: Durability | undefined): Replication | undefined {
+  if (durability === undefined) return undefined;
+  if (typeof durability !== "object" || durability === null) {
+    throw new TypeError(
+      `Cannot use ${String(durability)} for "durability": give { replicas, timeout }`,
+    );
+  }
+  refuseUnknownOptions("durability", durability, DURABILITY_OPTIONS);
+  const timeout = Math.ceil(toMillis("durability.timeout", durability.timeout ?? 500));
+  if (timeout < 1) {
+    throw new RangeError('Cannot use 0 for "durability.timeout": it must be at least 1 ms');
+  }
+  return { replicas: wholeNumber("durability.replicas", durability.replicas), timeout };
 }
 
 const LIST_OPTIONS: OptionNames<ListOptions> = { limit: true, signal: true };

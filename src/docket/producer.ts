@@ -13,7 +13,7 @@ import { annotateMessage, encodeMessage } from "../base/message.ts";
 import { type OptionNames, refuseUnknownOptions } from "../base/options.ts";
 import { meters } from "../instrumentation/meters.ts";
 import { tracing } from "../instrumentation/spans.ts";
-import type { Call, Verdict } from "../storage/contract.ts";
+import type { Call, Scheduling, Verdict } from "../storage/contract.ts";
 import type { Docket } from "./docket.ts";
 import { Execution, existing } from "./execution.ts";
 import type { Internals } from "./internals.ts";
@@ -22,10 +22,13 @@ import type { Plan } from "./planned_call.ts";
 import type { AnyFunction } from "./registry.ts";
 
 const CALL_OPTIONS: OptionNames<CallOptions> = { when: true, delay: true, key: true, ttl: true };
-const ADD_OPTIONS: OptionNames<AddOptions> = { ...CALL_OPTIONS, signal: true };
+const ADD_OPTIONS: OptionNames<AddOptions> = { ...CALL_OPTIONS, signal: true, durability: true };
 
 /** No request to the storage has more calls. */
 const MOST = 1_000;
+
+/** How calls are sent. */
+export type Sending = Pick<Scheduling, "signal" | "replication">;
 
 /** Plans calls and schedules them, in the light of what is struck. */
 export class Producer {
@@ -71,54 +74,71 @@ export class Producer {
   encode(task: string, args: readonly unknown[], ttl?: number): string {
     const { codec } = this.#internals;
     const encoded = codec.encode(args, "args");
-    this.#refuseLarge(task, encoded);
+    this.#refuseLarge(encoded, `schedule "${task}": its arguments take`);
     return encodeMessage(task, encoded, codec, ttl);
+  }
+
+  /**
+   * What is kept of a result.
+   *
+   * @throws {SerializationError} When it cannot be carried.
+   * @throws {PayloadTooLargeError} When it is too large: many ask for it, and Redis may have little room.
+   */
+  encodeResult(task: string | undefined, result: unknown): string {
+    const encoded = this.#internals.codec.encode(result, "result");
+    this.#refuseLarge(encoded, `keep the result of "${task}": it takes`);
+    return encoded;
   }
 
   /** Schedules one call: in one go, unless something is struck. */
   async add(
     plan: (args: readonly unknown[]) => Plan,
     args: readonly unknown[],
-    signal: AbortSignal | undefined,
+    sending: Sending,
   ): Promise<Execution> {
-    signal?.throwIfAborted();
+    sending.signal?.throwIfAborted();
     this.#internals.closed.throwIfAborted();
     const planned = plan(args);
     const tracer = tracing();
-    if (!tracer) return await this.#add(planned, signal);
+    if (!tracer) return await this.#add(planned, sending);
     const { mode, task, key } = planned;
     const attributes = { "docket.task": task, "docket.key": key, "messaging.message.id": key };
     return await tracer.produce(
       this.#internals.name,
       mode,
       attributes,
-      (trace) => this.#add(traced(planned, trace), signal),
+      (trace) => this.#add(traced(planned, trace), sending),
     );
   }
 
-  async #add(planned: Plan, signal: AbortSignal | undefined): Promise<Execution> {
+  async #add(planned: Plan, sending: Sending): Promise<Execution> {
     const { storage, book } = this.#internals;
     const { key, mode, due, body } = planned;
+    const { signal, replication } = sending;
     const call: Call = { key, generation: randomId(), mode, due, body };
     if (book.version !== undefined && book.strikes.empty) {
-      const [verdict] = await storage.schedule([call], { signal, strikes: book.version });
+      const [verdict] = await storage.schedule([call], {
+        signal,
+        strikes: book.version,
+        replication,
+      });
       if (verdict.kind !== "outdated") return this.#handle(planned, call, verdict);
     }
-    const [execution] = await this.#send([planned], [call], signal);
+    const [execution] = await this.#send([planned], [call], sending);
     return execution;
   }
 
   /** Schedules calls in the order given, and tells of each what became of it. */
-  async scheduleAll(plans: readonly Plan[], signal?: AbortSignal): Promise<Execution[]> {
-    signal?.throwIfAborted();
+  async scheduleAll(plans: readonly Plan[], sending: Sending = {}): Promise<Execution[]> {
+    sending.signal?.throwIfAborted();
     this.#internals.closed.throwIfAborted();
     const tracer = tracing();
-    if (!tracer || plans.length === 0) return await this.#scheduleAll(plans, signal);
+    if (!tracer || plans.length === 0) return await this.#scheduleAll(plans, sending);
     return await tracer.produce(
       this.#internals.name,
       "add",
       { "messaging.batch.message_count": plans.length },
-      (trace) => this.#scheduleAll(plans.map((plan) => traced(plan, trace)), signal),
+      (trace) => this.#scheduleAll(plans.map((plan) => traced(plan, trace)), sending),
     );
   }
 
@@ -144,7 +164,7 @@ export class Producer {
 
   async #scheduleAll(
     plans: readonly Plan[],
-    signal: AbortSignal | undefined,
+    sending: Sending,
   ): Promise<Execution[]> {
     const { storage, book } = this.#internals;
     const parts: { readonly plans: readonly Plan[]; readonly calls: readonly Call[] }[] = [];
@@ -155,8 +175,8 @@ export class Producer {
       });
       parts.push({ plans: some, calls });
     }
-    if (book.version === undefined) await this.#look(signal);
-    const options = { signal, strikes: book.version };
+    if (book.version === undefined) await this.#look(sending.signal);
+    const options = { ...sending, strikes: book.version };
     // All at once only where nothing is struck: a part that has to look again must not be overtaken.
     const verdicts = book.strikes.empty
       ? await Promise.all(parts.map(({ calls }) => storage.schedule(calls, options)))
@@ -166,7 +186,7 @@ export class Producer {
       const isDone = verdicts[n]?.every(({ kind }) => kind !== "outdated");
       const handles = isDone
         ? plans.map((plan, i) => this.#handle(plan, calls[i], verdicts[n][i]))
-        : await this.#send(plans, calls, signal);
+        : await this.#send(plans, calls, sending);
       for (const handle of handles) executions.push(handle);
     }
     return executions;
@@ -176,9 +196,10 @@ export class Producer {
   async #send(
     plans: readonly Plan[],
     calls: readonly Call[],
-    signal: AbortSignal | undefined,
+    sending: Sending,
   ): Promise<Execution[]> {
     const { storage, book } = this.#internals;
+    const { signal, replication } = sending;
     if (book.version === undefined) await this.#look(signal);
     let looked: string | undefined;
     for (;;) {
@@ -191,7 +212,7 @@ export class Producer {
       }
       const open = struck.includes(true) ? calls.filter((_, i) => !struck[i]) : calls;
       const verdicts = open.length > 0
-        ? await storage.schedule(open, { signal, strikes: version })
+        ? await storage.schedule(open, { signal, strikes: version, replication })
         : [];
       if (verdicts.some(({ kind }) => kind === "outdated")) {
         await this.#look(signal);
@@ -267,13 +288,13 @@ export class Producer {
     if (verdict.kind === "deferred") meters.count("docket_tasks_superseded", labels);
   }
 
-  #refuseLarge(task: string, encoded: string): void {
+  #refuseLarge(encoded: string, what: string): void {
     const limit = this.#maxPayloadBytes;
     if (encoded.length * 3 <= limit) return; // no character takes more than three bytes
     const bytes = new TextEncoder().encode(encoded).length;
     if (bytes <= limit) return;
     throw new PayloadTooLargeError(
-      `Cannot schedule "${task}": its arguments take ${bytes} bytes, more than the ${limit} allowed`,
+      `Cannot ${what} ${bytes} bytes, more than the ${limit} allowed`,
       bytes,
       limit,
     );

@@ -61,6 +61,7 @@ import type {
 } from "./contract/work.ts";
 import type { Entry, Passage } from "./contract/gates.ts";
 import type { Change, Notice } from "./contract/news.ts";
+import type { Examination, Inspection } from "./contract/inspection.ts";
 import type { Presence, Survey, Sweep, Swept } from "./contract/overview.ts";
 
 export * from "./contract/tasks.ts";
@@ -68,6 +69,7 @@ export * from "./contract/calls.ts";
 export * from "./contract/work.ts";
 export * from "./contract/gates.ts";
 export * from "./contract/news.ts";
+export * from "./contract/inspection.ts";
 export * from "./contract/overview.ts";
 
 /**
@@ -84,6 +86,8 @@ export interface Storage extends AsyncDisposable {
    * Schedules or replaces, in the order given, also for one key twice. All or nothing (invariant 17).
    *
    * A replaced task ends `cancelled` with reason `"replaced"`.
+   *
+   * With `replication` it resolves when the tasks, those that were there too, are on so many replicas of the storage.
    */
   schedule(calls: readonly Call[], options?: Scheduling): Promise<readonly Verdict[]>;
 
@@ -229,6 +233,20 @@ export interface Storage extends AsyncDisposable {
    * claimed, or comes due, after one pass; what is sound is not touched (invariants 17, 37).
    */
   sweep(sweep: Sweep, options?: Waiting): Promise<Swept>;
+
+  /**
+   * Whether it is fit to keep tasks: what a worker warns of when it starts. Changes nothing, and asks little; what it may
+   * not look at it says.
+   */
+  inspect(options?: Waiting): Promise<Inspection>;
+
+  /**
+   * As {@linkcode Storage.inspect}, and what it keeps; in bounded calls that change nothing, for whoever looks for a fault.
+   *
+   * @param options `silence`: consumers that are not advertised and have not been heard of for so long are without a worker;
+   * a minute, if not given.
+   */
+  examine(options?: Waiting & { readonly silence?: Millis }): Promise<Examination>;
 
   /** Forgets a consumer, unless it still holds something; tidies up. */
   retire(consumer: string, options?: Waiting): Promise<boolean>;

@@ -5,6 +5,7 @@
  */
 
 import type { Clock, Millis } from "../base/clock.ts";
+import { perHost } from "../base/hosts.ts";
 import { redactUrl } from "../base/redact.ts";
 import type { Storage } from "./contract.ts";
 
@@ -33,7 +34,11 @@ export interface Reopening extends Omit<StorageOptions, "clock" | "lazy" | "sign
   readonly url: string;
 }
 
-const SCHEMES = "memory:, redis:, rediss:, unix:, valkey: or valkeys:";
+const SCHEMES =
+  "memory:, redis:, rediss:, unix:, redis+sentinel: or redis+cluster:, or those with rediss, valkey or valkeys";
+
+/** A server; the master that sentinels know; the node of a cluster that has the docket's slot. */
+const REDIS = /^(?:redis|valkey)s?(?:\+sentinel|\+cluster)?:$/;
 
 /**
  * Opens the storage that a URL names, for one docket.
@@ -43,32 +48,21 @@ const SCHEMES = "memory:, redis:, rediss:, unix:, valkey: or valkeys:";
  */
 export async function openStorage(url: string | URL, options: StorageOptions): Promise<Storage> {
   options.signal?.throwIfAborted();
-  const parsed = read(url);
-  switch (parsed.protocol) {
-    case "memory:": {
-      const { openMemory } = await import("./memory/handle.ts");
-      return openMemory(parsed, options);
-    }
-    case "redis:":
-    case "rediss:":
-    case "unix:":
-    case "valkey:":
-    case "valkeys:": {
-      const { openRedis } = await import("./redis/redis.ts");
-      return await openRedis(parsed, options);
-    }
-  }
-  // The rest is not shown: what is no URL of ours may have its password anywhere, also before the first colon.
-  const hasScheme = String(url).trimStart().toLowerCase().startsWith(`${parsed.protocol}//`);
-  const what = hasScheme ? `a URL that begins with "${parsed.protocol}"` : "what has no scheme";
-  throw new TypeError(`Cannot open ${what}: give ${SCHEMES}`);
-}
-
-function read(url: string | URL): URL {
-  try {
-    return new URL(url);
-  } catch {
-    // The parser's own error would repeat the input, password included.
+  const urls = perHost(url);
+  if (!urls) {
     throw new TypeError(`Cannot open ${redactUrl(url)}: give a URL that begins with ${SCHEMES}`);
   }
+  const [first] = urls;
+  if (first.protocol === "memory:") {
+    const { openMemory } = await import("./memory/handle.ts");
+    return openMemory(first, options);
+  }
+  if (first.protocol === "unix:" || REDIS.test(first.protocol)) {
+    const { openRedis } = await import("./redis/redis.ts");
+    return await openRedis(urls, options);
+  }
+  // The rest is not shown: what is no URL of ours may have its password anywhere, also before the first colon.
+  const hasScheme = String(url).trimStart().toLowerCase().startsWith(`${first.protocol}//`);
+  const what = hasScheme ? `a URL that begins with "${first.protocol}"` : "what has no scheme";
+  throw new TypeError(`Cannot open ${what}: give ${SCHEMES}`);
 }

@@ -73,7 +73,7 @@ export class Clerk {
     let value = "";
     if (result !== undefined) {
       try {
-        value = this.#internals.codec.encode(result, "result");
+        value = this.#internals.producer.encodeResult(what.message?.task, result);
       } catch (error) {
         this.#refused(what, error);
         return this.failed(what, error); // its work is done: trying again would do it twice

@@ -27,6 +27,7 @@ import {
 import { reopeningOf } from "./lease_keeper.ts";
 import { assemble, type Parts } from "./parts.ts";
 import { Shutdown } from "./shutdown.ts";
+import { warn } from "./warning.ts";
 
 /** When running tasks were asked to stop, they have this long to do so before they are given back. */
 const CLEAN_UP: Millis = 1_000;
@@ -321,6 +322,7 @@ export class Worker implements AsyncDisposable {
         lookout.run(end),
         sweeper.run(stop),
         heartbeat.run(stop),
+        warn(this.#internals.storage, stop),
         ...seeder ? [seeder.run(stop)] : [],
       ],
     };

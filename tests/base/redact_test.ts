@@ -15,6 +15,18 @@ const URLS: readonly (readonly [string | URL, string])[] = [
   ["redis://:sec/ret@host", "<invalid URL>"],
   ["redis:/:secret@host", "redis:///***"],
   ["redis:secret@host", "redis:///***"],
+  ["redis+cluster://user:secret@one:1,two:2/", "redis+cluster://***@one:1,two:2/"],
+  ["redis+sentinel://one,[::1]:2/main/3", "redis+sentinel://one,[::1]:2/main/3"],
+  [
+    "rediss+sentinel://:secret@one/main?sentinelPassword=secret#secret",
+    "rediss+sentinel://***@one/main",
+  ],
+  ["redis+cluster://user:sec,re/t@host:1", "<invalid URL>"],
+  ["redis+cluster://user:12,34/secret@host:1", "<invalid URL>"],
+  ["redis+cluster://user:12,34?secret@host:1", "<invalid URL>"],
+  ["redis+cluster://one:secret,two", "<invalid URL>"],
+  ["redis+cluster://", "<invalid URL>"],
+  ["redis+cluster:/:secret@host", "redis+cluster:///***"],
   ["secret", "<invalid URL>"],
   ["", "<invalid URL>"],
 ];
@@ -33,6 +45,8 @@ test("redactUrl() never shows a password", () => {
       const shown = [
         redactUrl(`redis://user:${encodeURIComponent(password)}@host:6379/0`),
         redactUrl(`redis://host/0?password=${encodeURIComponent(password)}`),
+        redactUrl(`redis+cluster://user:${encodeURIComponent(password)}@one,two:6379/`),
+        redactUrl(`redis+sentinel://one,two/m?sentinelPassword=${encodeURIComponent(password)}`),
       ];
       equal(shown.some((text) => text.includes(password.slice(0, 12))), false);
     }),

@@ -54,6 +54,7 @@ export const COMMANDS: readonly (readonly string[])[] = [
   ["tasks", "sleep", "0"],
   ["workers", "ls"],
   ["workers", "for-task", "trace"],
+  ["doctor"],
 ];
 
 /** Those that do not need a terminal. */

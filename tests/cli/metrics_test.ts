@@ -150,6 +150,7 @@ cliTest("docket worker shows no more numbers for more keys", async (scene) => {
   ok(!(await (await fetch(`${url}/metrics`)).text()).includes("key-"));
 });
 
+// F49: and so are the next four
 cliTest("docket worker serves metrics to GET and HEAD, and nothing else", async (scene) => {
   const child = scene.live("worker", "--metrics-port", "0");
   const url = await servedBy(child);
@@ -277,6 +278,7 @@ cliTest("docket worker that cannot have its port says so, and claims nothing", a
   await execution.cancel();
 });
 
+// F48
 cliTest("docket worker shows its password on no page", async (scene) => {
   await using server = await startRedis({ args: ["--requirepass", "canary"] });
   const child = scene.liveWith(

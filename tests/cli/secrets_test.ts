@@ -1,5 +1,5 @@
 /**
- * A password appears in no output, wherever it was written (invariant 85).
+ * F48: a password appears in no output, wherever it was written (invariant 85).
  *
  * @module
  */
@@ -38,6 +38,11 @@ for (
     `redis:${PASSWORD}@host`,
     `http://user:${PASSWORD}@host/${PASSWORD}?${PASSWORD}`, // of no scheme that is known
     `memory://:${PASSWORD}@host`,
+    `redis+cluster://:${PASSWORD}@127.0.0.1:1,127.0.0.1:2/`, // nobody is there
+    `redis+cluster://:${PASSWORD}@127.0.0.1:1,127.0.0.1:2/5`,
+    `redis+cluster://:${PASSWORD}/127.0.0.1:1,127.0.0.1:2`,
+    `redis+sentinel://:${PASSWORD}@127.0.0.1:1,127.0.0.1:2`,
+    `rediss+sentinel://127.0.0.1:1/main?sentinelPassword=${PASSWORD}`,
   ]
 ) {
   test(`docket snapshot of ${url} is refused without a word of it`, async () => {
@@ -91,6 +96,14 @@ test("A password in --url is warned of, as ps shows it; one in DOCKET_URL is not
   }
   const user = await run(["snapshot", "--url", "redis://user@127.0.0.1:1"]);
   doesNotMatch(user.stderr, warning);
+  for (
+    const url of [
+      `redis+cluster://:${PASSWORD}@127.0.0.1:1,127.0.0.1:2/`,
+      `redis+sentinel://127.0.0.1:1,127.0.0.1:2/main?sentinelPassword=${PASSWORD}`,
+    ]
+  ) {
+    match((await run(["snapshot", "--url", url])).stderr, warning);
+  }
 });
 
 function expectNoSecret({ stdout, stderr }: Output): void {

@@ -1,5 +1,5 @@
 /**
- * What commands say when the server is not there, or does not answer as one: exit code 1, soon, and no secret.
+ * What commands say when the server is not there, or does not answer as one: exit code 1, soon, and no secret (F48).
  *
  * @module
  */

@@ -205,6 +205,28 @@ onEveryStorage("A result", (test) => {
     ok(cause.message.includes("result.user.save"), cause.message);
   });
 
+  // F36: as large as arguments may be, and no larger
+  test("that is too large fails the task, once", async (stage) => {
+    const docket = await stage.connect({ maxPayloadBytes: 100 });
+    let runs = 0;
+    const give = task("give", { retry: Retry.forever() }, (_context, length: number): string => {
+      runs++;
+      return "é".repeat(length);
+    });
+    const [fits, exceeds] = [await docket.add(give)(49), await docket.add(give)(50)];
+
+    await stage.finish(docket);
+
+    const cause = await failureOf(exceeds);
+    equal(cause.name, "PayloadTooLargeError");
+    equal(
+      cause.message,
+      'Cannot keep the result of "give": it takes 102 bytes, more than the 100 allowed',
+    );
+    equal((await fits.result()).length, 49);
+    equal(runs, 2);
+  });
+
   // "" is what stands for undefined: these are something else
   test("that is empty is told from none", async (stage) => {
     const docket = await stage.connect();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Millis } from "../../base/clock.ts";
 import type { Due, LiveTask } from "./tasks.ts";
 
 /** Options of every verb that waits. */
@@ -40,6 +41,16 @@ export type Verdict =
 export interface Scheduling extends Waiting {
   /** The version of the strikes that the caller has looked at; `""` when it knows of none. Absent: it does not mind. */
   readonly strikes?: string;
+  /** How safe what is scheduled has to be when the verb resolves; it rejects with `NotReplicatedError` when it is not. */
+  readonly replication?: Replication;
+}
+
+/** Copies to wait for. A storage that loses nothing before its process ends has none, and does not wait. */
+export interface Replication {
+  /** How many replicas have to confirm, from 1. */
+  readonly replicas: number;
+  /** How long they may take, from 1 millisecond. */
+  readonly timeout: Millis;
 }
 
 /** One task that is to be there always: see {@linkcode Storage.seed}. */

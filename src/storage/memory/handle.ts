@@ -13,7 +13,9 @@ import {
   type Discard,
   type EndedTask,
   type Entry,
+  type Examination,
   type Found,
+  type Inspection,
   type Lease,
   NEW,
   type Notice,
@@ -206,6 +208,22 @@ export class MemoryStorage implements Storage {
 
   sweep(sweep: Sweep, options?: Waiting): Promise<Swept> {
     return this.#do(options, ({ upkeep }) => upkeep.sweep(sweep));
+  }
+
+  /** There is nothing that could be set wrong. */
+  inspect(options?: Waiting): Promise<Inspection> {
+    return this.#do(options, () => ({ findings: [], unknown: [] }));
+  }
+
+  examine(options?: Waiting): Promise<Examination> {
+    return this.#do(options, ({ upkeep }) => {
+      const { counts } = upkeep.survey(0);
+      const { queued, running } = counts;
+      const families = Object.entries(counts).filter(([, keys]) => keys > 0)
+        .map(([name, keys]) => ({ name, holds: "tasks", keys }));
+      const queue = { entries: queued + running, pending: running };
+      return { findings: [], unknown: [], families, partial: false, queue, consumers: [] };
+    });
   }
 
   retire(consumer: string, options?: Waiting): Promise<boolean> {

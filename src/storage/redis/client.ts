@@ -5,22 +5,28 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import type { Redis, RedisOptions } from "ioredis";
+import type { Redis } from "ioredis";
 import { type Clock, type Millis, sleep } from "../../base/clock.ts";
 import { ConnectionError, ProtocolError, StorageFullError } from "../../base/errors.ts";
 import { meters } from "../../instrumentation/meters.ts";
+import type { Replication } from "../contract.ts";
 import { Connection } from "./connection.ts";
 import { bare, codeOf, isAbsent, isElsewhere, judge } from "./failures.ts";
+import type { Keys } from "./keys.ts";
+import { describeDenied, describeKeys, neededCommands } from "./permissions.ts";
 import { BLOCKING_MARGIN, DOUBT, longestTry, pauses, SHORTEST_TRY } from "./policy.ts";
 import type { Invocation } from "./script.ts";
+import { deniedOf } from "./scripts/permitted.ts";
+import type { Topology } from "./topology.ts";
 
 const log = getLogger(["docket", "redis"]);
 
 /** What a {@linkcode Client} needs. */
 export interface ClientSettings {
-  readonly redis: RedisOptions;
+  readonly topology: Topology;
   /** The name of the docket. */
   readonly docket: string;
+  readonly keys: Keys;
   /** Shown in messages: without secrets. */
   readonly url: string;
   readonly clock: Clock;
@@ -39,6 +45,13 @@ export interface Patience {
   readonly failsWhenFull?: boolean;
 }
 
+/** How a call differs from the others. */
+interface Detour {
+  readonly connection?: Connection;
+  /** How much longer than others it may take. */
+  readonly longer?: Millis;
+}
+
 /** All connections of one storage. */
 export class Client {
   readonly #settings: ClientSettings;
@@ -47,6 +60,8 @@ export class Client {
   readonly #all = new Set<Connection>();
   readonly #closing = new AbortController();
   #lost = false;
+  /** Begins with the first connection. */
+  #following?: Promise<void>;
 
   constructor(settings: ClientSettings) {
     this.#settings = settings;
@@ -70,12 +85,13 @@ export class Client {
 
   /** A connection of its own, closed with this client at the latest. */
   connection(): Connection {
-    const { redis, clock, connectTimeout } = this.#settings;
+    const { topology, clock, connectTimeout } = this.#settings;
     const connection = new Connection({
-      redis,
+      topology,
       clock,
       connectTimeout,
       onLost: (cause) => this.#noteLost(cause),
+      onConnected: (place) => this.#gather(place),
     });
     this.#all.add(connection);
     return connection;
@@ -105,18 +121,57 @@ export class Client {
 
   /** Runs a script; the same bytes again while its outcome is unknown (invariant 27). */
   run<Reply>(invocation: Invocation<Reply>, patience: Patience): Promise<Reply> {
-    const { sha, source, operands } = invocation;
-    const call = async (redis: Redis): Promise<Reply> => {
-      let raw: unknown;
-      try {
-        raw = await redis.call("EVALSHA", [sha, ...operands]);
-      } catch (error) {
-        if (codeOf(error) !== "NOSCRIPT") throw error;
-        raw = await redis.call("EVAL", [source, ...operands]);
-      }
-      return invocation.read(raw);
-    };
-    return this.#retry(patience, call);
+    return this.#retry(patience, (redis) => this.#evaluate(redis, invocation));
+  }
+
+  /**
+   * Runs a script, and waits until replicas have what it wrote, or found written; tells how many have by the end of the
+   * timeout. It has a connection of its own, as others would wait along.
+   *
+   * @param mark A key to write: of a script that found all done there would be nothing to wait for.
+   */
+  async runReplicated<Reply>(
+    invocation: Invocation<Reply>,
+    { replicas, timeout }: Replication,
+    mark: string,
+    patience: Patience,
+  ): Promise<{ readonly reply: Reply; readonly acknowledged: number }> {
+    const connection = this.#idle.pop() ?? this.connection();
+    let isIdle = false;
+    try {
+      const result = await this.#retry(patience, async (redis) => {
+        const reply = await this.#evaluate(redis, invocation);
+        return { reply, acknowledged: await confirm(redis, mark, replicas, timeout) };
+      }, { connection, longer: timeout });
+      isIdle = !this.closed;
+      return result;
+    } finally {
+      if (isIdle) this.#idle.push(connection);
+      else this.release(connection);
+    }
+  }
+
+  async #evaluate<Reply>(redis: Redis, invocation: Invocation<Reply>): Promise<Reply> {
+    try {
+      return await evaluate(redis, invocation);
+    } catch (error) {
+      throw codeOf(error) === "NOPERM" ? await this.#named(redis, error as Error) : error;
+    }
+  }
+
+  /** Redis 7.0 says that a script was refused a command, and not which: it is asked. */
+  async #named(redis: Redis, refusal: Error): Promise<Error> {
+    const { keys } = this.#settings;
+    let said: string | undefined;
+    try {
+      const denied = await evaluate(redis, deniedOf(keys));
+      said = describeDenied(denied ?? [], neededCommands(keys), keys);
+    } catch {
+      // Not even that is allowed, for the same reason; or it is gone.
+      if (/\bkeys?\b/.test(refusal.message)) said = describeKeys(keys);
+    }
+    if (said) refusal.message = `NOPERM the user may not ${said}`;
+    return refusal;
   }
 
   /** Runs one command. */
@@ -209,15 +264,29 @@ export class Client {
     this.#idle.length = 0;
   }
 
-  #retry<T>(patience: Patience, call: (redis: Redis) => Promise<T>): Promise<T> {
-    const { clock, commandTimeout } = this.#settings;
+  /** All connections lead to one server: where one is led elsewhere, the others follow. */
+  #gather(place: string): void {
+    this.#following ??= this.#settings.topology.follow?.(
+      (place) => this.#gather(place),
+      this.closing,
+    );
+    for (const connection of this.#all) connection.follow(place);
+  }
+
+  #retry<T>(
+    patience: Patience,
+    call: (redis: Redis) => Promise<T>,
+    { connection = this.#commands, longer = 0 }: Detour = {},
+  ): Promise<T> {
+    const { clock } = this.#settings;
     const { signal } = patience;
-    const until = signal ? undefined : clock.monotonic() + commandTimeout;
-    const longest = longestTry(commandTimeout, signal !== undefined);
+    const { commandTimeout } = this.#settings;
+    const until = signal ? undefined : clock.monotonic() + commandTimeout + longer;
+    const longest = longestTry(commandTimeout, signal !== undefined) + longer;
     return this.#persist(
       patience,
       until,
-      (left) => this.#commands.call(call, Math.min(left, longest), signal),
+      (left) => connection.call(call, Math.min(left, longest), signal),
     );
   }
 
@@ -268,8 +337,9 @@ export class Client {
       case "again":
         break;
       case "refused":
-        // With a signal it is tried again: passwords are changed while workers run.
-        last ||= !patience.signal;
+        // With a signal it is tried again: passwords are changed while workers run. A right that is missing will be
+        // missing in a second, too, and is not to be taken for a lost connection.
+        last ||= !patience.signal || codeOf(failure) === "NOPERM";
         break;
       case "full":
         if (!last && !patience.failsWhenFull) return undefined;
@@ -306,6 +376,39 @@ export class Client {
   #noteBack(): void {
     this.#lost = false;
     log.info("{url} answers again", { url: this.url });
+  }
+}
+
+async function evaluate<Reply>(redis: Redis, invocation: Invocation<Reply>): Promise<Reply> {
+  const { sha, source, operands } = invocation;
+  let raw: unknown;
+  try {
+    raw = await redis.call("EVALSHA", [sha, ...operands]);
+  } catch (error) {
+    if (codeOf(error) !== "NOSCRIPT") throw error;
+    raw = await redis.call("EVAL", [source, ...operands]);
+  }
+  return invocation.read(raw);
+}
+
+/**
+ * How many replicas have all that was written before. WAIT looks at what its own connection wrote: a connection that
+ * wrote nothing would be told at once that all have it.
+ */
+async function confirm(
+  redis: Redis,
+  mark: string,
+  replicas: number,
+  timeout: Millis,
+): Promise<number> {
+  try {
+    const written = redis.call("SET", [mark, "", "PX", 1_000]);
+    const [, acknowledged] = await Promise.all([written, redis.call("WAIT", [replicas, timeout])]);
+    return Number(acknowledged);
+  } catch (error) {
+    // What was to be replicated is written, and how far it has got cannot be told.
+    if (["OOM", "MISCONF", "NOREPLICAS"].includes(codeOf(error) ?? "")) return 0;
+    throw error;
   }
 }
 

@@ -4,27 +4,33 @@
  * @module
  */
 
-import { Redis, type RedisOptions } from "ioredis";
+import { Redis } from "ioredis";
 import type { Clock, Millis } from "../../base/clock.ts";
 import { onAbort } from "../../base/abort.ts";
-import { bare, ConnectFailure, NoAnswer } from "./failures.ts";
+import { bare, conceal, ConnectFailure, isElsewhere, NoAnswer } from "./failures.ts";
+import type { Place, Topology } from "./topology.ts";
 
 /** What a {@linkcode Connection} needs. */
 export interface ConnectionSettings {
-  readonly redis: RedisOptions;
+  /** Says where to connect to, each time. */
+  readonly topology: Topology;
   readonly clock: Clock;
   readonly connectTimeout: Millis;
   /** Called when one breaks that was not broken on purpose. */
   readonly onLost: (cause: Error) => void;
+  /** Called when one is there, with the name of the place. */
+  readonly onConnected?: (place: string) => void;
 }
 
 /** A connection to Redis that comes back when it is asked for. */
 export class Connection {
   readonly #settings: ConnectionSettings;
   #client?: Redis;
+  /** Where it leads to. */
+  #place?: Place;
   #opening?: Promise<Redis>;
-  /** The client that is still connecting. */
-  #half?: Redis;
+  /** Ends the try that is still connecting. */
+  #attempt?: AbortController;
   #closed = false;
 
   constructor(settings: ConnectionSettings) {
@@ -65,7 +71,7 @@ export class Connection {
       };
       const disarm = this.#settings.clock.timer(deadline, () => {
         fail(new NoAnswer(`no answer within ${Math.round(deadline)} ms`));
-        if (client) this.drop(client);
+        if (client) this.#suspect(client);
       });
       const deafen = signal && onAbort(signal, () => fail(signal.reason));
       const send = (redis: Redis) => {
@@ -75,7 +81,10 @@ export class Connection {
           if (over) return;
           end();
           resolve(value);
-        }, fail);
+        }, (error) => {
+          if (isElsewhere(error)) this.#leave(redis, error);
+          fail(error);
+        });
       };
       if (this.#client) send(this.#client);
       else this.ready().then(send, fail);
@@ -92,7 +101,12 @@ export class Connection {
   /** Destroys the socket, also one that is still connecting: the next call makes another. */
   renew(): void {
     this.drop();
-    if (this.#half) destroy(this.#half);
+    this.#attempt?.abort(new Error("the connection was given up"));
+  }
+
+  /** Destroys the socket if it leads to another place. */
+  follow(place: string): void {
+    if (this.#client && this.#place?.name !== place) this.drop();
   }
 
   /** Destroys the socket for good, also one that is still connecting. */
@@ -102,36 +116,70 @@ export class Connection {
   }
 
   async #open(): Promise<Redis> {
-    const { redis, clock, connectTimeout } = this.#settings;
+    const { topology, clock, connectTimeout } = this.#settings;
     if (this.#closed) throw new ConnectFailure("closed", { cause: new Error("closed") });
-    const client = new Redis(redis);
-    this.#half = client;
+    const attempt = this.#attempt = new AbortController();
+    // ioredis times the connecting of the socket, not the handshake on it (invariant 71).
+    const disarm = clock.timer(connectTimeout, () => {
+      attempt.abort(new NoAnswer(`no answer within ${connectTimeout} ms`));
+    });
+    let place: Place | undefined;
+    try {
+      place = await topology.find(attempt.signal);
+      return await this.#connect(place, attempt.signal);
+    } catch (error) {
+      if (place) topology.doubt(place);
+      throw new ConnectFailure(bare(error).message, { cause: error });
+    } finally {
+      disarm();
+      this.#attempt = undefined;
+    }
+  }
+
+  async #connect(place: Place, signal: AbortSignal): Promise<Redis> {
+    const { topology, onConnected, onLost } = this.#settings;
+    signal.throwIfAborted();
+    const client = new Redis(place.redis);
     let failure: unknown;
     // Also for later: an 'error' without a listener would be printed.
     client.on("error", (error) => failure ??= error);
-    // ioredis times the connecting of the socket, not the handshake on it (invariant 71).
-    const disarm = clock.timer(connectTimeout, () => {
-      failure ??= new NoAnswer(`no answer within ${connectTimeout} ms`);
+    const deafen = onAbort(signal, () => {
+      failure ??= signal.reason;
       destroy(client);
     });
     try {
       await client.connect();
       if (failure) throw failure; // a refused SELECT: the client would go on, in the wrong database
+      await topology.verify(client);
       if (this.#closed) throw new Error("closed");
     } catch (error) {
       destroy(client);
-      const cause = failure ?? error;
-      throw new ConnectFailure(bare(cause).message, { cause });
+      throw conceal(failure ?? error, place.redis.password);
     } finally {
-      disarm();
-      this.#half = undefined;
+      deafen();
     }
     client.once("close", () => {
       if (this.#client !== client) return; // dropped on purpose
       this.#client = undefined;
-      this.#settings.onLost(bare(failure ?? new Error("the server closed it")));
+      topology.doubt(place);
+      onLost(bare(failure ?? new Error("the server closed it")));
     });
-    return this.#client = client;
+    this.#client = client;
+    this.#place = place;
+    onConnected?.(place.name);
+    return client;
+  }
+
+  /** It did not answer: perhaps another server is to be asked. */
+  #suspect(client: Redis): void {
+    if (this.#client === client && this.#place) this.#settings.topology.doubt(this.#place);
+    this.drop(client);
+  }
+
+  /** It answered that another server is to be asked. */
+  #leave(client: Redis, failure: unknown): void {
+    if (this.#client === client && this.#place) this.#settings.topology.heed(failure, this.#place);
+    this.drop(client);
   }
 }
 

@@ -36,6 +36,8 @@ const ENDINGS = {
   strikes: "strikes",
   /** Sorted set, consumer → when it was advertised last. */
   workers: "workers",
+  /** String with a time to live: written where replicas are waited for, so that there is something to wait for. */
+  replicated: "replicated",
   /** Sorted set, key → its turn: what is in line before a gate. */
   waiters: "waiters",
   /**

@@ -30,6 +30,9 @@ export const PULSE: Millis = 5_000;
  */
 export const GLANCE: Millis = 500;
 
+/** Of several who may know where the server is, the next is asked when one has been silent for so long. */
+export const HEAD_START: Millis = 250;
+
 /** The pauses between tries: the first is short, as most failures are; none is long, as Redis may be back at any time. */
 export function pauses(): Backoff {
   return new Backoff(20, 1_000);

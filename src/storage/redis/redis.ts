@@ -5,15 +5,18 @@
  * @module
  */
 
-import type { Millis } from "../../base/clock.ts";
-import { redactUrl } from "../../base/redact.ts";
+import { getLogger } from "@logtape/logtape";
+import type { Clock, Millis } from "../../base/clock.ts";
+import { redactUrls } from "../../base/redact.ts";
 import type {
   Call,
   Change,
   Discard,
   EndedTask,
   Entry,
+  Examination,
   Found,
+  Inspection,
   Lease,
   Notice,
   Passage,
@@ -39,12 +42,16 @@ import type {
   Waiting,
 } from "../contract.ts";
 import type { StorageOptions } from "../open.ts";
-import { readAddress } from "./address.ts";
+import { type Address, readAddress, type Urls } from "./address.ts";
 import { Bus } from "./bus.ts";
 import { Client } from "./client.ts";
+import { Cluster } from "./cluster.ts";
+import { Inspector } from "./inspector.ts";
 import { keysOf } from "./keys.ts";
 import { Requests } from "./requests.ts";
+import { Sentinels } from "./sentinels.ts";
 import { Site } from "./site.ts";
+import { Lonely, type Topology } from "./topology.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Work } from "./work.ts";
 
@@ -53,8 +60,8 @@ import { Work } from "./work.ts";
  *
  * @throws {ConnectionError} When nobody answers, unless it is opened lazily.
  */
-export async function openRedis(url: URL, options: StorageOptions): Promise<Storage> {
-  const storage = new RedisStorage(url, options);
+export async function openRedis(urls: Urls, options: StorageOptions): Promise<Storage> {
+  const storage = new RedisStorage(urls, options);
   try {
     if (!options.lazy) await storage.connect(options.signal);
     return storage;
@@ -71,17 +78,22 @@ export class RedisStorage implements Storage {
   readonly #requests: Requests;
   readonly #work: Work;
   readonly #upkeep: Upkeep;
+  readonly #inspector: Inspector;
   readonly #bus: Bus;
 
   constructor(
-    url: URL,
+    urls: Urls,
     { docket, clock, recordTtl, commandTimeout, connectTimeout, redis }: StorageOptions,
   ) {
-    this.url = redactUrl(url);
+    this.url = redactUrls(urls);
     const keys = keysOf(docket);
+    const always = { connectionName: `docket:${docket}`, connectTimeout };
+    const address = readAddress(urls, redis, always);
+    if (address.named[0].tls?.rejectUnauthorized === false) warnOfAnybody(this.url);
     const client = new Client({
-      redis: { connectionName: `docket:${docket}`, ...readAddress(url, redis), connectTimeout },
+      topology: topologyOf(address, docket, clock),
       docket,
+      keys,
       url: this.url,
       clock,
       commandTimeout,
@@ -92,6 +104,7 @@ export class RedisStorage implements Storage {
     this.#requests = new Requests(site);
     this.#work = new Work(site, clock);
     this.#upkeep = new Upkeep(site, this.#requests);
+    this.#inspector = new Inspector(site);
     this.#bus = new Bus({ client, keys, clock, commandTimeout });
   }
 
@@ -234,6 +247,14 @@ export class RedisStorage implements Storage {
     return this.#upkeep.sweep(sweep, options);
   }
 
+  inspect(options?: Waiting): Promise<Inspection> {
+    return this.#inspector.inspect(options);
+  }
+
+  examine(options?: Waiting & { readonly silence?: Millis }): Promise<Examination> {
+    return this.#inspector.examine(options);
+  }
+
   retire(consumer: string, options?: Waiting): Promise<boolean> {
     return this.#work.retire(consumer, options);
   }
@@ -255,4 +276,24 @@ export class RedisStorage implements Storage {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
   }
+}
+
+/** Who knows which server of an address has a docket. */
+function topologyOf(address: Address, docket: string, clock: Clock): Topology {
+  switch (address.kind) {
+    case "server":
+      return new Lonely({ name: "", redis: address.named[0] });
+    case "sentinels":
+      return new Sentinels(address, clock);
+    case "cluster":
+      return new Cluster(address, docket, clock);
+  }
+}
+
+function warnOfAnybody(url: string): void {
+  getLogger(["docket", "redis"]).warn(
+    "The certificate of {url} is not checked, because rejectUnauthorized is false: whoever stands in between reads the " +
+      "password, and may run any task; give redis.tls.ca instead",
+    { url },
+  );
 }

@@ -4,24 +4,40 @@
  * @module
  */
 
+import { NotReplicatedError } from "../../base/errors.ts";
 import { randomId } from "../../base/ids.ts";
-import type { Call, Found, Scheduling, Storage, Target, Verdict, Waiting } from "../contract.ts";
+import type {
+  Call,
+  Found,
+  Replication,
+  Scheduling,
+  Storage,
+  Target,
+  Verdict,
+  Waiting,
+} from "../contract.ts";
 import { OUTDATED, readCancelled, readFound, readVerdict, SCHEDULED, share } from "./answer.ts";
 import { MOST_BYTES } from "./limits.ts";
 import { encodeHead, expectId } from "./outcome.ts";
+import type { Patience } from "./client.ts";
 import { cancel, type Cancelled } from "./scripts/cancel.ts";
 import { load, type Stored } from "./scripts/load.ts";
 import { type Answer, schedule } from "./scripts/schedule.ts";
 import type { Site } from "./site.ts";
+import type { Invocation } from "./script.ts";
 import { Together } from "./together.ts";
 
 /** What one more call weighs besides its bytes, so that there are at most 400 in one script call. */
 const CALL_WEIGHT = Math.ceil(MOST_BYTES / 400);
 
+/** So many ways of waiting for replicas are remembered: a program has one or two. */
+const MOST_KINDS = 20;
+
 /** What one caller wants scheduled, and which version of the strikes it has looked at. */
 interface Scheduled {
   readonly calls: readonly Call[];
   readonly strikes?: string;
+  readonly replication?: Replication;
 }
 
 /** What became of one caller's calls: one answer for all of them, or one for each. */
@@ -31,6 +47,8 @@ type Outcome = "ok" | "outdated" | readonly Answer[];
 export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
   readonly #site: Site;
   readonly #schedules: Together<Scheduled, Outcome>;
+  /** Of those that wait for replicas. */
+  readonly #replicated = new Map<string, Together<Scheduled, Outcome>>();
   readonly #cancels: Together<readonly Target[], readonly Cancelled[]>;
   readonly #loads: Together<readonly string[], readonly Stored[]>;
 
@@ -62,11 +80,13 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
 
   async schedule(
     calls: readonly Call[],
-    { signal, strikes }: Scheduling = {},
+    { signal, strikes, replication }: Scheduling = {},
   ): Promise<readonly Verdict[]> {
     if (calls.length === 0) return [];
     for (const { generation } of calls) expectId(generation, "generation");
-    const outcome = await this.#schedules.add({ calls, strikes }, signal);
+    const outcome = replication
+      ? await this.#alike(replication).add({ calls, strikes, replication }, signal)
+      : await this.#schedules.add({ calls, strikes }, signal);
     if (outcome === "ok") return calls.map(() => SCHEDULED);
     if (outcome === "outdated") return calls.map(() => OUTDATED);
     return outcome.map((answer, i) => readVerdict(calls[i].key, answer));
@@ -94,6 +114,24 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
   /** What is stored under each key, at most 200 of them, as the script tells it. */
   stored(keys: readonly string[], signal?: AbortSignal): Promise<readonly Stored[]> {
     return this.#loads.add(keys, signal);
+  }
+
+  /** Those travel together who wait for as many replicas, as long: nobody waits along with others. */
+  #alike({ replicas, timeout }: Replication): Together<Scheduled, Outcome> {
+    const kind = `${replicas} ${timeout}`;
+    const known = this.#replicated.get(kind);
+    if (known) return known;
+    const [oldest] = this.#replicated.keys();
+    if (this.#replicated.size >= MOST_KINDS) this.#replicated.delete(oldest);
+    const together = new Together<Scheduled, Outcome>({
+      send: (groups, signal) => this.#sendCalls(groups, signal),
+      weigh: ({ calls }) => weighCalls(calls),
+      maxItems: 100,
+      maxWeight: MOST_BYTES,
+      lanes: 2,
+    });
+    this.#replicated.set(kind, together);
+    return together;
   }
 
   /**
@@ -133,18 +171,41 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
       for (const call of calls) rest.push(call.key, encodeHead(call), call.body);
     }
     const checks = { strikes: strikes ?? "", checked: strikes !== undefined };
-    const { answers, newer } = await client.run(
-      schedule.call(keys, { ...shared, ...checks }, rest),
-      {
-        what: "schedule tasks",
-        unknown: "the tasks may exist",
-        failsWhenFull: true,
-        signal,
-      },
-    );
+    const invocation = schedule.call(keys, { ...shared, ...checks }, rest);
+    const patience = {
+      what: "schedule tasks",
+      unknown: "the tasks may exist",
+      failsWhenFull: true,
+      signal,
+    };
+    const [{ replication }] = requests; // they are alike
+    const { answers, newer } = replication
+      ? await this.#replicate(invocation, replication, patience)
+      : await client.run(invocation, patience);
     if (newer !== undefined) this.#site.strikes = newer;
     if (!answers) return requests.map(() => newer === undefined ? "ok" : "outdated");
     return share(requests.map(({ calls }) => calls), answers);
+  }
+
+  async #replicate<Reply>(
+    invocation: Invocation<Reply>,
+    replication: Replication,
+    patience: Patience,
+  ): Promise<Reply> {
+    const { client, keys } = this.#site;
+    const { replicas, timeout } = replication;
+    const { reply, acknowledged } = await client.runReplicated(
+      invocation,
+      replication,
+      keys.replicated,
+      patience,
+    );
+    if (acknowledged >= replicas) return reply;
+    throw new NotReplicatedError(
+      `Cannot ${patience.what} durably: ${client.url}: ${acknowledged} of ${replicas} replicas confirmed within ${timeout} ms; ${patience.unknown}`,
+      replicas,
+      acknowledged,
+    );
   }
 
   async #sendCancels(

@@ -10,6 +10,7 @@ import { cancelTests } from "./cancel.ts";
 import { clearTests } from "./clear.ts";
 import { concurrencyTests } from "./concurrency.ts";
 import { discardTests } from "./discard.ts";
+import { inspectionTests } from "./inspection.ts";
 import { keyTests } from "./keys.ts";
 import { leaseTests } from "./leases.ts";
 import { listeningTests } from "./listening.ts";
@@ -82,6 +83,7 @@ const PARTS: Readonly<Record<string, (test: Test) => void>> = {
   background: backgroundTests,
   survey: surveyTests,
   parked: parkedTests,
+  inspection: inspectionTests,
   step: stepTests,
   settlements: settleTests,
   "concurrency limits": concurrencyTests,

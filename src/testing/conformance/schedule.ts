@@ -22,6 +22,16 @@ export function scheduleTests(test: Test): void {
     equal(await scene.storage.count(), 1);
   });
 
+  test("Storage.schedule() waits for replicas, or says that they have not confirmed", async (scene) => {
+    const replication = { replicas: 1, timeout: 20 };
+
+    const outcome = await scene.storage.schedule([scene.call("a")], { replication })
+      .then(([{ kind }]) => kind, ({ code }) => code);
+
+    ok(outcome === "scheduled" || outcome === "NOT_REPLICATED", String(outcome));
+    equal((await scene.live("a")).state, "queued"); // either way
+  });
+
   test("Storage.schedule() keeps a task for its instant", async (scene) => {
     const at = Date.UTC(2100, 0, 1);
 

@@ -49,6 +49,7 @@ const reading = /* lua */ `
 if want ~= '0' then                                         -- text, as Redis is slow to print numbers
   local reply = redis.pcall('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
   if reply and reply.err then                               -- NOGROUP: a new docket, or somebody destroyed it (invariant 37)
+    if not string.find(reply.err, 'NOGROUP', 1, true) then return reply end   -- refused, say
     call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
     reply = call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', want, 'STREAMS', stream, from)
   end
