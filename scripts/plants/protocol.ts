@@ -188,6 +188,6 @@ export const protocolBugs: readonly Bug[] = [
   },
   {
     name: "a claim counts from its answer on",
-    simulator: fetcher("    start(claim, sentAt);", "    start(claim, clock.monotonic());"),
+    simulator: fetcher("    start(claim, sentAt);", "    start(claim, now);"),
   },
 ];
