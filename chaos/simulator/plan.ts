@@ -74,7 +74,7 @@ export function planOf(random: Random, { requests, span, lease }: Scale): Plan {
     concurrency: random.between(1, 4),
     maxDeliveries: random.between(2, 5),
     ambushes: random.pick([0, 0, 1, 5]),
-    patience: random.pick([lease / 2, lease * 2]),
+    patience: random.pick([lease / 2, lease * 2, lease * 2]),
     climate: climateOf(random, lease),
     requests: Array.from({ length: random.between(requests / 2, requests) }, () => {
       return requestOf(random, random.between(0, span), producers, keys, favourites);
@@ -114,10 +114,10 @@ function weightsOf(random: Random): Record<TaskName, number> {
 
 function climateOf(random: Random, lease: Millis): Climate {
   return {
-    breaks: random.pick([0, 0, 2, 8, 20]),
-    slow: random.pick([0, 0, 2, 8]),
+    breaks: random.pick([0, 0, 2, 10, 40]),
+    slow: random.pick([0, 0, 4, 15]),
     lostHints: random.pick([0, 0, 20, 100]),
-    slowest: random.pick([20, lease / 2, lease * 2]),
+    slowest: random.pick([20, lease, lease * 2]),
   };
 }
 

@@ -48,7 +48,9 @@ export function setScene({ random, plan, timeline, storage, hearsLate }: SceneOp
   const ambush = random.fork();
   const changed = (key: string) => {
     if (timeline.now() >= plan.end || !ambush.percent(plan.ambushes)) return;
-    timeline.after(0, () => void server.perform("*", "cancel", [[{ key }]]));
+    timeline.after(0, () => {
+      server.perform("*", "cancel", [[{ key }]]).catch(() => {}); // it is noted there
+    });
   };
   const server: Server = new Server({ storage, timeline, chronicle, isChain, changed, hearsLate });
   const weather = new Weather(random.fork(), plan.climate);
@@ -89,7 +91,12 @@ export async function begin(
 /** Nothing comes again by itself. */
 export async function endChains({ server }: Scene): Promise<void> {
   const chains = server.keys.filter(isChain);
-  if (chains.length > 0) await server.perform("*", "cancel", [chains.map((key) => ({ key }))]);
+  if (chains.length === 0) return;
+  try {
+    await server.perform("*", "cancel", [chains.map((key) => ({ key }))]);
+  } catch {
+    // It is noted there, and they stay.
+  }
 }
 
 /** Looks what the storage still has when nobody is there any more. */

@@ -77,7 +77,7 @@ export class Server {
   #turn: Promise<unknown> = Promise.resolve();
   #askedAt: Millis = 0;
   readonly #marks = new Map<string, () => void>();
-  /** Answers to requests that were sent again, and were not those of the first time. */
+  /** Answers to requests that were sent again, and were not those of the first time; answers that make no sense. */
   readonly contradictions: string[] = [];
 
   constructor(options: ServerOptions) {
@@ -128,7 +128,7 @@ export class Server {
     const call = this.storage[verb] as (...args: unknown[]) => Promise<unknown>;
     try {
       if (verb === "schedule") await this.#refuseForgotten(args[0] as readonly Call[]);
-      this.#askedAt = this.#options.timeline.now();
+      if (TOLD.has(verb)) this.#askedAt = this.#options.timeline.now(); // others go beside it
       const value = await call.apply(this.storage, [...args]);
       if (!TOLD.has(verb)) return value;
       if (this.#options.hearsLate) await this.#catchUp();
@@ -136,6 +136,7 @@ export class Server {
       this.#flush();
       return value;
     } catch (error) {
+      if (error instanceof TypeError) this.contradictions.push(`${verb} failed: ${error.message}`);
       this.#chronicle.note(who, `! ${verb}: ${(error as Error).message}`);
       throw error;
     }
@@ -196,7 +197,9 @@ export class Server {
     const name = `${consumer} ${lane} ${call}`;
     const first = this.#steps.get(name);
     const committed = JSON.stringify(reply.committed ?? null);
-    const claims = new Set(reply.claims.map(({ key }) => key));
+    // Of what the consumer holds besides, a later answer may tell more.
+    const own = reply.claims.filter((claim) => claim.token === token);
+    const claims = new Set(own.map(({ key }) => key));
     if (first) {
       const isNew = [...claims].some((key) => !first.claims.has(key));
       if (isNew || committed !== first.committed) {
@@ -209,9 +212,7 @@ export class Server {
       });
     }
     this.#flush();
-    for (const claim of reply.claims) {
-      if (claim.token === token) this.#claimed(claim, workerOf(consumer));
-    }
+    for (const claim of own) this.#claimed(claim, workerOf(consumer));
   }
 
   /** Its steps are not remembered any longer: one that is late is held off by its tokens. */

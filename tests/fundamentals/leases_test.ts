@@ -26,7 +26,7 @@ import { aborted, altered, Freezer, onEveryStorage, onMemory, type Stage } from 
 const LEASE = 200;
 
 /** Where nobody may lose it: long enough that a very busy machine renews in time. */
-const KEPT = 600;
+const KEPT = 1_000;
 
 /** A process that can be frozen, as one that crashed or stalled is for all others. */
 async function mortal(stage: Stage): Promise<{ docket: Docket; freezer: Freezer }> {
