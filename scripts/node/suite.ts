@@ -53,6 +53,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   "tests/processes/": "starts its workers and producers with Deno, to kill them",
   "tests/scripts/": "is about what only Deno runs: `deno compile`, `deno task bench`",
   "tests/scale/following_test.ts": "measures the heap of a process that it starts with Deno",
+  "tests/simulator/": "plays what stands in chaos/, which only Deno runs",
   "tests/worker/heap_test.ts": "measures the heap of a process that it starts with Deno",
 };
 
