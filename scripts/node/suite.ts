@@ -46,6 +46,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   "tests/architecture_test.ts": "reads the TypeScript sources, whose code it never runs",
   "tests/security_test.ts": "reads the TypeScript sources, whose code it never runs",
   "tests/examples_test.ts": "starts each example with Deno",
+  "tests/faults_documented_test.ts": "reads a document, and runs no code of ours",
   "tests/exports_test.ts": "asks `deno doc`; entry_points.mjs compares the exports in Node",
   "tests/faults/":
     "breaks servers and processes that it starts with Deno, one test after the other",

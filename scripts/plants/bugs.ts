@@ -107,7 +107,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "short way of scheduling: a key twice",
-    redis: schedule("local areNew = not repeated and", "local areNew ="),
+    redis: schedule("underWay == '' and not repeated and", "underWay == '' and"),
   },
   {
     name: "short way of scheduling: no bodies",
@@ -222,8 +222,8 @@ export const bugs: readonly Bug[] = [
       "if (false) {",
     ),
     redis: cancel(
-      "local live = row and (wanted == '' or wanted == generation)",
-      "local live = row",
+      "local live = row and not strange and (wanted == '' or wanted == generation)",
+      "local live = row and not strange",
     ),
   },
   {

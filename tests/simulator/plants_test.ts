@@ -2,6 +2,8 @@
 import { deepStrictEqual as deepEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { survey } from "../../scripts/plant.ts";
+import { bugs } from "../../scripts/plants/bugs.ts";
+import { gateBugs } from "../../scripts/plants/gates.ts";
 import { protocolBugs } from "../../scripts/plants/protocol.ts";
 
 /** Those that show within a few seeds. */
@@ -20,10 +22,13 @@ test("the simulator finds planted bugs of the protocol", async () => {
   for (const { bug, ok: found, what } of findings) ok(found, `${bug}: ${what}`);
 });
 
-test("every planted bug of the protocol fits the sources", async () => {
-  for (const { name, simulator } of protocolBugs) {
-    const { file, find } = simulator!;
-    const source = await Deno.readTextFile(new URL(`../../${file}`, import.meta.url));
-    ok(source.split(find).length === 2, `${name}: ${file} has ${JSON.stringify(find)} not once`);
+test("every planted bug fits the sources", async () => {
+  for (const { name, memory, redis, simulator } of [...bugs, ...gateBugs, ...protocolBugs]) {
+    for (const patch of [memory, redis, simulator]) {
+      if (!patch) continue;
+      const source = await Deno.readTextFile(new URL(`../../${patch.file}`, import.meta.url));
+      const times = source.split(patch.find).length - 1;
+      ok(times === 1, `${name}: ${patch.file} has ${JSON.stringify(patch.find)} ${times} times`);
+    }
   }
 });

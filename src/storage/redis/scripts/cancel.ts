@@ -84,7 +84,7 @@ for i = FIRST, #ARGV, 2 do
 
   -- Sent again, and what is live now came after the one that it ended: that is left alone. A marked run may be that one.
   local marked = status == 82 and flags % 2 == 1
-  if live and not strange and wanted == '' and not marked and (passed[key] or not ended[key] and endedBefore(key)) then
+  if live and wanted == '' and not marked and (passed[key] or not ended[key] and endedBefore(key)) then
     passed[key], row, live = true, nil, nil
   end
 
