@@ -131,7 +131,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "no lease check in reclaim",
-    redis: reclaim("consumer, lease, cursor, 'COUNT'", "consumer, 0, cursor, 'COUNT'"),
+    redis: reclaim("consumer, lease, reply[1], 'COUNT'", "consumer, 0, reply[1], 'COUNT'"),
   },
   {
     name: "replace not deferred while running",

@@ -29,4 +29,4 @@ export function redactText(text: string): string {
 }
 
 /** A scheme, and what stands between it and the last `@` of the host's part. */
-const CREDENTIALS = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'`\\<>]*@/gi;
+const CREDENTIALS = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"\\]*@/gi;

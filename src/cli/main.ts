@@ -51,7 +51,8 @@ const COMMANDS: readonly Command[] = [
  * did not, 2 for bad usage. `docket watch` has codes of its own.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosed);
+  process.stdout.on("error", ignoreClosed);
+  process.stderr.on("error", ignore);
   const terminal = new Terminal(args);
   try {
     return await parse(args, terminal)(terminal);
@@ -59,7 +60,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return report(error, args, terminal);
   } finally {
     await terminal.flush();
-    for (const stream of [process.stdout, process.stderr]) stream.off("error", ignoreClosed);
+    process.stdout.off("error", ignoreClosed);
+    process.stderr.off("error", ignore);
   }
 }
 
@@ -140,3 +142,6 @@ function helpFor(args: readonly string[]): string {
 function ignoreClosed(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
 }
+
+/** A note that cannot be written cannot be told of either, and is no accident of a task. */
+function ignore(): void {}

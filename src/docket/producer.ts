@@ -74,7 +74,7 @@ export class Producer {
   encode(task: string, args: readonly unknown[], ttl?: number): string {
     const { codec } = this.#internals;
     const encoded = codec.encode(args, "args");
-    this.#refuseLarge(encoded, `schedule "${task}": its arguments take`);
+    this.#refuseLarge(encoded, task, "arguments");
     return encodeMessage(task, encoded, codec, ttl);
   }
 
@@ -86,7 +86,7 @@ export class Producer {
    */
   encodeResult(task: string | undefined, result: unknown): string {
     const encoded = this.#internals.codec.encode(result, "result");
-    this.#refuseLarge(encoded, `keep the result of "${task}": it takes`);
+    this.#refuseLarge(encoded, task, "result");
     return encoded;
   }
 
@@ -288,11 +288,14 @@ export class Producer {
     if (verdict.kind === "deferred") meters.count("docket_tasks_superseded", labels);
   }
 
-  #refuseLarge(encoded: string, what: string): void {
+  #refuseLarge(encoded: string, task: string | undefined, kind: "arguments" | "result"): void {
     const limit = this.#maxPayloadBytes;
     if (encoded.length * 3 <= limit) return; // no character takes more than three bytes
     const bytes = new TextEncoder().encode(encoded).length;
     if (bytes <= limit) return;
+    const what = kind === "arguments"
+      ? `schedule "${task}": its arguments take`
+      : `keep the result of "${task}": it takes`;
     throw new PayloadTooLargeError(
       `Cannot ${what} ${bytes} bytes, more than the ${limit} allowed`,
       bytes,

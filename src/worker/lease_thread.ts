@@ -54,7 +54,7 @@ class Deputy {
   readonly #storage: Storage;
   readonly #renewedAt: BigInt64Array;
   readonly #end = new AbortController();
-  /** By key: of what a key ran under before, nobody has a claim any more. */
+  /** By token and key: a key may run again before it is known that its last run was settled. */
   #held = new Map<string, Lease>();
   #heardAt: Millis = performance.now();
   /** By how much the clock of the other thread is ahead, or less: a message takes its time. So no lease seems younger than it is. */
@@ -73,7 +73,7 @@ class Deputy {
     this.#heardAt = performance.now();
     this.#ahead = Math.max(this.#ahead, news.at - this.#heardAt);
     if (news.kind === "all") this.#held = new Map();
-    for (const lease of news.leases) this.#held.set(lease.key, lease);
+    for (const lease of news.leases) this.#held.set(lease.token + lease.key, lease);
   }
 
   /** Renews until it is told that nothing runs any more. */
@@ -105,8 +105,7 @@ class Deputy {
     try {
       const renewals = await this.#storage.renew(this.#assignment.consumer, leases, { signal });
       leases.forEach((lease, i) => {
-        const { key } = lease;
-        if (renewals[i] === "lost" && this.#held.get(key) === lease) this.#held.delete(key);
+        if (renewals[i] === "lost") this.#held.delete(lease.token + lease.key);
       });
       Atomics.store(this.#renewedAt, 0, BigInt(Math.floor(sentAt)));
     } catch {

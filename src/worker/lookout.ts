@@ -86,7 +86,9 @@ export class Lookout {
       const still = systemClock.monotonic() - lookedAt - this.#told;
       this.#told = 0;
       const last = running.takeLast();
-      if (still >= this.longest) this.#tellStill(still - pause / 2, last);
+      if (still >= this.longest && (last || running.size > 0)) {
+        this.#tellStill(still - pause / 2, last);
+      }
       this.#tellStuck();
       if (running.size === 0 && !last) return;
     }

@@ -311,10 +311,11 @@ export class Worker implements AsyncDisposable {
       // Hints only: polls and renewals find the same, later.
       if (!end.aborted) log.warn("Cannot listen for hints: {reason}", { reason: messageOf(error) });
     });
-    if (keeper) void keeper.ready.then(() => fetcher.poke()); // what is claimed before may not be kept
-    else fetcher.poke();
+    // What is claimed before the thread is there may not be kept.
+    const ready = keeper ? Promise.race([keeper.ready, whenAborted(stop)]) : Promise.resolve();
+    void ready.then(() => fetcher.poke());
     return {
-      reclaiming: reclaimer.run(stop),
+      reclaiming: ready.then(() => reclaimer.run(stop)),
       actors: [
         listening,
         scheduler.run(stop),
@@ -322,7 +323,7 @@ export class Worker implements AsyncDisposable {
         lookout.run(end),
         sweeper.run(stop),
         heartbeat.run(stop),
-        warn(this.#internals.storage, stop),
+        warn(this.#internals.storage, end),
         ...seeder ? [seeder.run(stop)] : [],
       ],
     };

@@ -62,6 +62,7 @@ const TEXTS: readonly (readonly [string, string])[] = [
     "see https://example.com/@jane, or jane@example.com",
   ],
   ["two: a://b@c a://b@c", "two: a://***@c a://***@c"],
+  ["redis://:it's`<b>@host/0 said no", "redis://***@host/0 said no"],
   ["", ""],
 ];
 

@@ -23,7 +23,7 @@ export interface Address {
 export type Urls = readonly [URL, ...URL[]];
 
 /**
- * Reads `redis://user:password@host:port/db`, `rediss://…` and `unix://user:password@/path?db=0`;
+ * Reads `redis://user:password@host:port/db`, `rediss://…` and `unix://user:password@localhost/path?db=0`;
  * `redis+sentinel://user:password@host,host/master/db?sentinelUsername=…&sentinelPassword=…`; `redis+cluster://user:password@host,host/`.
  * The caller's own options for the client win, but not over what the storage relies on.
  *

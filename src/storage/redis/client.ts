@@ -11,7 +11,7 @@ import { ConnectionError, ProtocolError, StorageFullError } from "../../base/err
 import { meters } from "../../instrumentation/meters.ts";
 import type { Replication } from "../contract.ts";
 import { Connection } from "./connection.ts";
-import { bare, codeOf, isAbsent, isElsewhere, judge } from "./failures.ts";
+import { bare, codeOf, isAbsent, isElsewhere, judge, NoAnswer } from "./failures.ts";
 import type { Keys } from "./keys.ts";
 import { describeDenied, describeKeys, neededCommands } from "./permissions.ts";
 import { BLOCKING_MARGIN, DOUBT, longestTry, pauses, SHORTEST_TRY } from "./policy.ts";
@@ -74,6 +74,11 @@ export class Client {
   /** Where it connects to, without secrets. */
   get url(): string {
     return this.#settings.url;
+  }
+
+  /** How long a try of a command may take, and all of a caller's tries. */
+  get commandTimeout(): Millis {
+    return this.#settings.commandTimeout;
   }
 
   /** Whether it was closed. */
@@ -167,10 +172,11 @@ export class Client {
   /** Redis 7.0 says that a script was refused a command, and not which: it is asked. */
   async #named(redis: Redis, refusal: Error): Promise<Error> {
     const { keys } = this.#settings;
+    const needed = neededCommands(keys);
     let said: string | undefined;
     try {
-      const denied = await evaluate(redis, deniedOf(keys));
-      said = describeDenied(denied ?? [], neededCommands(keys), keys);
+      const denied = await evaluate(redis, deniedOf(keys, needed));
+      said = describeDenied(denied ?? [], needed, keys);
     } catch {
       // Not even that is allowed, for the same reason; or it is gone.
       if (/\bkeys?\b/.test(refusal.message)) said = describeKeys(keys);
@@ -418,15 +424,15 @@ async function confirm(
   replicas: number,
   timeout: Millis,
 ): Promise<number> {
-  try {
-    const written = redis.call("SET", [mark, "", "PX", 1_000]);
-    const [, acknowledged] = await Promise.all([written, redis.call("WAIT", [replicas, timeout])]);
-    return Number(acknowledged);
-  } catch (error) {
-    // What was to be replicated is written, and how far it has got cannot be told.
-    if (["OOM", "MISCONF", "NOREPLICAS"].includes(codeOf(error) ?? "")) return 0;
-    throw error;
-  }
+  const written = redis.call("SET", [mark, "", "PX", 1_000]);
+  const waited = redis.call("WAIT", [replicas, timeout]);
+  const [mine, theirs] = await Promise.allSettled([written, waited]); // the connection is used again
+  // What was to be replicated is written. A server that refuses to say how far it has got says that of none.
+  const failed = [mine, theirs].find(({ status }) => status === "rejected");
+  if (!failed) return Number((theirs as PromiseFulfilledResult<unknown>).value);
+  const { reason } = failed as PromiseRejectedResult;
+  if (codeOf(reason) !== undefined && !isElsewhere(reason)) return 0;
+  throw new NoAnswer(bare(reason).message);
 }
 
 /** What a full Redis has no room in. */

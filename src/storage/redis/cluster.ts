@@ -28,6 +28,8 @@ export class Cluster implements Topology {
   /** Those and all that were heard of, the most trusted first. */
   #known: readonly Place[];
   #owner?: Place;
+  /** Who named it. */
+  #teller?: Place;
 
   constructor(address: Address, docket: string, clock: Clock) {
     this.#address = address;
@@ -39,14 +41,16 @@ export class Cluster implements Topology {
 
   async find(signal: AbortSignal): Promise<Place> {
     if (this.#owner) return this.#owner;
-    const { owner, nodes } = await askInTurn(
+    const { owner, nodes, teller } = await askInTurn(
       this.#known,
       (node, stop) => this.#ask(node, stop),
       this.#clock,
       signal,
     );
-    this.#known = [...nodes, ...this.#seeds];
-    return this.#owner ??= owner; // meanwhile a node may have told
+    const named = [...nodes, ...this.#seeds].map((place) => [place.name, place] as const);
+    this.#known = [...new Map(named).values()]; // a node has many ranges of slots
+    if (!this.#owner) this.#teller = teller; // else a node has told meanwhile
+    return this.#owner ??= owner;
   }
 
   /** A node that has the slot no more says so to every command with a key. */
@@ -59,14 +63,21 @@ export class Cluster implements Topology {
     const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(message) ?? [];
     if (codeOf(failure) === "MOVED" && port !== undefined) {
       this.#owner = this.#place(host, Number(port), from);
+      this.#teller = from;
     } else {
       this.doubt(from); // it cannot tell
     }
   }
 
+  /** Whoever named it may be cut off from the others: they are asked first, next time. */
   doubt(place: Place): void {
-    if (this.#owner?.name === place.name) this.#owner = undefined;
-    this.#known = [...this.#known.filter(({ name }) => name !== place.name), place];
+    const doubted = [place];
+    if (this.#owner?.name === place.name) {
+      if (this.#teller && this.#teller.name !== place.name) doubted.unshift(this.#teller);
+      this.#owner = this.#teller = undefined;
+    }
+    const names = doubted.map(({ name }) => name);
+    this.#known = [...this.#known.filter(({ name }) => !names.includes(name)), ...doubted];
   }
 
   async #ask(node: Place, signal: AbortSignal): Promise<Told> {
@@ -80,7 +91,7 @@ export class Cluster implements Topology {
       if (first <= this.#slot && this.#slot <= last) [owner] = places;
     }
     if (!owner) throw new Error("no node of the cluster has the docket's slot");
-    return { owner, nodes };
+    return { owner, nodes, teller: node };
   }
 
   /** A node that was heard of. Where it says no host, it is that of whoever told. */
@@ -94,6 +105,7 @@ export class Cluster implements Topology {
 interface Told {
   readonly owner: Place;
   readonly nodes: readonly Place[];
+  readonly teller: Place;
 }
 
 /** What CLUSTER SLOTS tells of some slots: the master that has them, and its replicas. */

@@ -31,6 +31,8 @@ export class Connection {
   #opening?: Promise<Redis>;
   /** Ends the try that is still connecting. */
   #attempt?: AbortController;
+  /** Where that one leads to, once it is known. */
+  #target?: Place;
   #closed = false;
 
   constructor(settings: ConnectionSettings) {
@@ -104,9 +106,12 @@ export class Connection {
     this.#attempt?.abort(new Error("the connection was given up"));
   }
 
-  /** Destroys the socket if it leads to another place. */
+  /** Destroys the socket if it leads to another place, also one that is still connecting. */
   follow(place: string): void {
     if (this.#client && this.#place?.name !== place) this.drop();
+    if (this.#target && this.#target.name !== place) {
+      this.#attempt?.abort(new Error("the docket is elsewhere"));
+    }
   }
 
   /** Destroys the socket for good, also one that is still connecting. */
@@ -125,7 +130,7 @@ export class Connection {
     });
     let place: Place | undefined;
     try {
-      place = await topology.find(attempt.signal);
+      place = this.#target = await topology.find(attempt.signal);
       return await this.#connect(place, attempt.signal);
     } catch (error) {
       if (place) topology.doubt(place);
@@ -133,6 +138,7 @@ export class Connection {
     } finally {
       disarm();
       this.#attempt = undefined;
+      this.#target = undefined;
     }
   }
 

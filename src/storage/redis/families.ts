@@ -85,7 +85,7 @@ async function measureSingle(
   [name, holds, sizing]: typeof SINGLE[number],
 ): Promise<Family | undefined> {
   const key = look.site.keys.prefix + name;
-  if (await look.command("EXISTS", key) === 0) return undefined;
+  if (await look.allowed(name, () => look.command("EXISTS", key)) === 0) return undefined;
   const size = await look.allowed(name, () => look.command(sizing, key));
   const bytes = await memory(look, key);
   return {
@@ -104,7 +104,7 @@ async function scan(
   const { keys, client } = look.site;
   const seen = new Map<string, Seen>();
   const stays: string[] = [];
-  const live = await look.command("HLEN", keys.state) !== 0;
+  const live = await look.allowed("state", () => look.command("HLEN", keys.state)) !== 0;
   let cursor = "0";
   for (let page = 0; page < MOST_PAGES; page++) {
     const from = cursor;
@@ -120,8 +120,9 @@ async function scan(
     const suspects = names.filter((name) => !(live && name.startsWith("g:")));
     if (suspects.length > 0) {
       const call = lasting.call(keys, {}, suspects);
-      const found = await client.run(call, { what: "look for keys that stay" });
-      for (const name of found) stays.push(keys.prefix + name);
+      const patience = { what: "look for keys that stay", signal: look.signal };
+      const found = await look.allowed("keys that stay", () => client.run(call, patience));
+      for (const name of found ?? []) stays.push(keys.prefix + name);
     }
     if (cursor === "0") break;
   }

@@ -69,11 +69,11 @@ export class Look {
   readonly site: Site;
   readonly findings: Finding[] = [];
   readonly #unknown: string[] = [];
-  readonly #signal?: AbortSignal;
+  readonly signal?: AbortSignal;
 
   constructor(site: Site, signal: AbortSignal | undefined) {
     this.site = site;
-    this.#signal = signal;
+    this.signal = signal;
   }
 
   /** As far as it is. */
@@ -97,27 +97,29 @@ export class Look {
   /** Who claims. */
   async consumers(): Promise<ConsumerState[]> {
     const { keys } = this.site;
-    let infos: readonly (readonly unknown[])[];
-    try {
-      infos = await this.command("XINFO", "CONSUMERS", keys.stream, "workers") as unknown[][];
-    } catch (error) {
-      if (/NOGROUP|no such key/i.test(messageOf(error))) return []; // nobody has worked here yet
-      throw error;
-    }
-    const alive = await Promise.all(
-      infos.map((info) => this.command("EXISTS", `${keys.workerPrefix}${field(info, "name")}`)),
-    );
+    const infos = await this.allowed("consumers", async () => {
+      try {
+        return await this.command("XINFO", "CONSUMERS", keys.stream, "workers") as unknown[][];
+      } catch (error) {
+        if (/NOGROUP|no such key/i.test(messageOf(error))) return []; // nobody has worked here yet
+        throw error;
+      }
+    }) ?? [];
+    const alive = await Promise.all(infos.map((info) => {
+      const key = `${keys.workerPrefix}${field(info, "name")}`;
+      return this.allowed("workers", () => this.command("EXISTS", key));
+    }));
     return infos.map((info, i) => ({
       consumer: String(field(info, "name")),
       pending: Number(field(info, "pending")),
       idle: Number(field(info, "idle")),
-      alive: alive[i] === 1,
+      alive: alive[i] !== 0, // who cannot be asked about is not told of
     }));
   }
 
   /** Asks one thing. */
   command(name: string, ...args: (string | number)[]): Promise<unknown> {
-    const patience = { what: "look at the docket", signal: this.#signal };
+    const patience = { what: "look at the docket", signal: this.signal };
     return this.site.client.command(name, args, patience);
   }
 
@@ -136,11 +138,12 @@ export class Look {
   /** What the user may not do, in words. */
   async #missing(): Promise<string | undefined> {
     const { client, keys } = this.site;
-    const patience = { what: "ask for permissions", signal: this.#signal };
+    const patience = { what: "ask for permissions", signal: this.signal };
+    const needed = neededCommands(keys);
     try {
-      const denied = await client.run(deniedOf(keys), patience);
+      const denied = await client.run(deniedOf(keys, needed), patience);
       if (denied === undefined) this.#unknown.push("permissions: this Redis cannot tell them");
-      return describeDenied(denied ?? [], neededCommands(keys), keys);
+      return describeDenied(denied ?? [], needed, keys);
     } catch (error) {
       if (!isForbidden(error)) throw error;
       return `even be asked: ${messageOf((error as Error).cause)}`; // it may run no scripts, or is for other keys

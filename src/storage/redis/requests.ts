@@ -30,9 +30,6 @@ import { Together } from "./together.ts";
 /** What one more call weighs besides its bytes, so that there are at most 400 in one script call. */
 const CALL_WEIGHT = Math.ceil(MOST_BYTES / 400);
 
-/** What a request takes to Redis at most, in milliseconds, when one that was sent before it had arrived at once. */
-const TRANSIT = 100;
-
 /** So many ways of waiting for replicas are remembered: a program has one or two. */
 const MOST_KINDS = 20;
 
@@ -180,7 +177,8 @@ export class Requests implements Pick<Storage, "schedule" | "cancel" | "load"> {
     }
     const checks = { strikes: strikes ?? "", checked: strikes !== undefined };
     const invocation = (span?: Millis) => {
-      const underWay = span === undefined ? "" : `${Math.ceil(span + TRANSIT)}`;
+      // It may take as long again until it is carried out, where the one before was carried out at once.
+      const underWay = span === undefined ? "" : `${Math.ceil(span + client.commandTimeout)}`;
       return schedule.call(keys, { ...shared, ...checks, underWay }, rest);
     };
     const patience = {

@@ -18,6 +18,9 @@ import { Lonely, type Place, type Topology } from "./topology.ts";
 /** Published when another server has become the master: its name, the old host and port, the new ones. */
 const SWITCHED = "+switch-master";
 
+/** Of more places it is forgotten who named them. */
+const MOST_PLACES = 10;
+
 /**
  * Asks the sentinels before each connection is made, so that whoever connects after a failover connects to the new
  * master. Those who are connected hear of it from a sentinel: the old master, if it lives, takes itself for the master for
@@ -28,6 +31,8 @@ export class Sentinels implements Topology {
   readonly #clock: Clock;
   /** The one that answered last comes first. */
   #sentinels: readonly RedisOptions[];
+  /** Which of them named a place last. */
+  readonly #tellers = new Map<string, RedisOptions>();
 
   constructor(address: Address, clock: Clock) {
     this.#address = address;
@@ -59,7 +64,13 @@ export class Sentinels implements Topology {
 
   heed(): void {}
 
-  doubt(): void {}
+  /** Whoever named it may be cut off from the others: they are asked first, next time. */
+  doubt({ name }: Place): void {
+    const teller = this.#tellers.get(name);
+    if (!teller) return;
+    this.#tellers.delete(name);
+    this.#sentinels = [...this.#sentinels.filter((one) => one !== teller), teller];
+  }
 
   async follow(moved: (place: string) => void, signal: AbortSignal): Promise<void> {
     const backoff = pauses();
@@ -125,6 +136,10 @@ export class Sentinels implements Topology {
     if (!Array.isArray(answer)) throw new Error("no sentinel knows a master of that name");
     this.#sentinels = [sentinel, ...this.#sentinels.filter((other) => other !== sentinel)];
     const [host, port] = answer.map(String);
-    return { name: `${host}:${port}`, redis: this.#address.at(host, Number(port)) };
+    const name = `${host}:${port}`;
+    this.#tellers.delete(name);
+    this.#tellers.set(name, sentinel);
+    if (this.#tellers.size > MOST_PLACES) this.#tellers.delete([...this.#tellers.keys()][0]);
+    return { name, redis: this.#address.at(host, Number(port)) };
   }
 }
