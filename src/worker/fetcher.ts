@@ -202,24 +202,24 @@ export class Fetcher {
    */
   acceptAll(claims: readonly Claim[], token: string, sentAt: Millis): void {
     if (claims.length > 0) this.#options.observer.look();
-    const suspects = claims.filter((claim) => claim.token === token && this.#suspects(claim));
+    const fresh = claims.filter((claim) => !this.#isKnown(claim, token));
+    const suspects = fresh.filter((claim) => claim.token === token && this.#suspects(claim));
     // A culprit may leave no time to give back those that came with it. So all are given back first, and come one by one.
     const apart = suspects.length > 1 && !this.#draining ? suspects : [];
     apart.forEach((claim, i) => {
       this.#options.release(claim, i === 0 ? undefined : i * SUSPECT_DELAY);
     });
-    const rest = apart.length > 0 ? claims.filter((claim) => !apart.includes(claim)) : claims;
-    if (rest.length > 0) this.#startAll(rest, token, sentAt);
+    const rest = apart.length > 0 ? fresh.filter((claim) => !apart.includes(claim)) : fresh;
+    if (rest.length > 0) this.#startAll(rest, sentAt);
     this.#early.delete(token);
   }
 
   /** A start calls the handler, so it takes as long as that computes before its first pause. */
-  #startAll(claims: readonly Claim[], token: string, sentAt: Millis): void {
+  #startAll(claims: readonly Claim[], sentAt: Millis): void {
     const { clock, lookout, keeper } = this.#options;
     keeper?.hold(claims); // before the first can keep the event loop
     let now = clock.monotonic();
     for (const claim of claims) {
-      if (this.#isKnown(claim, token)) continue;
       this.#accept(claim, sentAt, now);
       const startedAt = now;
       now = clock.monotonic();

@@ -225,6 +225,17 @@ test("Fetcher never runs two tasks side by side that may be what kills their wor
   deepEqual(released, ["innocent"]);
 });
 
+test("Fetcher does not give back a suspect that runs here when the late answer that claimed it comes", () => {
+  const { fetcher, clock, started, released } = scene(4);
+  const suspects = ["poison", "innocent"].map((key) => ({ ...claim(key, "late"), deliveries: 3 }));
+
+  fetcher.acceptAll([suspects[0]], "own", clock.monotonic()); // an own-read was faster
+  fetcher.acceptAll(suspects, "late", clock.monotonic());
+
+  deepEqual(started, ["poison"]);
+  deepEqual(released, ["innocent"]); // no suspect beside another
+});
+
 test("Fetcher gives back all of several suspects that came together, to run one after the other", () => {
   // F09: the culprit, started first, would leave no time to give back the others.
   const { clock, fetcher, started, released } = scene(4);
