@@ -89,8 +89,8 @@ onOwnRedis("F14 a request whose reply was lost", (test) => {
     await using relay = await Relay.to(stage.server.port);
     const { docket, runs } = await working(stage);
     await stage.soon((await docket.add("note", { key: "k" })()).result());
-    await stage.sleep(300);
-    const producer = await stage.connect({ url: relay.url });
+    await stage.sleep(2_300); // longer than a try may take to arrive
+    const producer = await stage.connect({ url: relay.url, commandTimeout: 2_000 });
     await producer.add("note", { key: "first" })();
 
     relay.swallowAll();
