@@ -4,6 +4,7 @@
  * @module
  */
 
+import { altered } from "../tests/_altered.ts";
 import type { Claim, Settlement, Storage } from "../src/storage/contract.ts";
 import type { Journal } from "./journal.ts";
 
@@ -64,14 +65,7 @@ export function observed(storage: Storage, journal: Journal): Storage {
       return reply;
     },
   };
-  return new Proxy(storage, {
-    get(target, verb) {
-      const changed: unknown = Reflect.get(changes, verb);
-      if (changed !== undefined) return changed;
-      const kept: unknown = Reflect.get(target, verb);
-      return typeof kept === "function" ? kept.bind(target) : kept;
-    },
-  });
+  return altered(storage, changes);
 }
 
 /** How a task has ended when this counts; nothing when it goes on, or may. */

@@ -27,7 +27,10 @@ import {
   Worker,
   type WorkerOptions,
 } from "../mod.ts";
+import { altered } from "./_altered.ts";
 import { assertNoLeaks } from "./_leaks.ts";
+
+export { altered };
 
 /** Declares one behaviour; the sentence goes on where the symbol of {@linkcode onEveryStorage} ends. */
 export type Test<S extends Stage = Stage> = (
@@ -300,18 +303,6 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-/** A storage of which some verbs are another's. */
-export function altered(storage: Storage, changes: Partial<Storage>): Storage {
-  return new Proxy(storage, {
-    get(target, verb) {
-      const changed: unknown = Reflect.get(changes, verb);
-      if (changed !== undefined) return changed;
-      const kept: unknown = Reflect.get(target, verb);
-      return typeof kept === "function" ? kept.bind(target) : kept;
-    },
   });
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { altered } from "../_altered.ts";
 import type { Commit, Storage } from "../../src/storage/contract.ts";
 import type { Journal } from "./_journal.ts";
 
@@ -89,14 +90,7 @@ export function failing(
       return reply;
     },
   };
-  return new Proxy(storage, {
-    get(target, verb) {
-      const changed: unknown = Reflect.get(changes, verb);
-      if (changed !== undefined) return changed;
-      const kept: unknown = Reflect.get(target, verb);
-      return typeof kept === "function" ? kept.bind(target) : kept;
-    },
-  });
+  return altered(storage, changes);
 }
 
 /** Sends this process a signal, and does nothing more until it has arrived. */
