@@ -8,7 +8,7 @@
 import { type Clock, type Millis, sleep } from "../../src/base/clock.ts";
 import { ConnectionError } from "../../src/base/errors.ts";
 import { Backoff } from "../../src/base/loop.ts";
-import { OWN, type Storage } from "../../src/storage/contract.ts";
+import { OWN, type Step, type Storage } from "../../src/storage/contract.ts";
 import type { Verb } from "../../src/testing/faulty_storage.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Host } from "./host.ts";
@@ -33,6 +33,8 @@ interface Call {
   readonly verb: Verb;
   /** Without the signal: that stays here. */
   readonly args: readonly unknown[];
+  /** Of a step: that of its lane when it was sent. */
+  readonly epoch?: number;
   readonly signal?: AbortSignal;
   /** Until when it is tried, on the host's clock. */
   readonly until: Millis;
@@ -94,6 +96,7 @@ export class Link {
         name: `${verb}#${++this.#calls}`,
         verb,
         args,
+        epoch: this.#epochOf(verb, args),
         signal,
         until: signal ? Infinity : this.#clock.monotonic() + patience,
         backoff: new Backoff(20, 1_000),
@@ -158,7 +161,14 @@ export class Link {
     const { server, host, weather } = this.#options;
     if (weather.isDown) return Promise.reject(new Error("The storage is away"));
     this.#note(`= ${call.name}`);
+    if (this.#epochOf(call.verb, call.args) !== call.epoch) {
+      return Promise.reject(new Error("Its lane was opened anew"));
+    }
     return server.perform(host.name, call.verb, call.args);
+  }
+
+  #epochOf(verb: Verb, [step]: readonly unknown[]): number | undefined {
+    return verb === "step" ? this.#options.server.epochOf((step as Step).consumer) : undefined;
   }
 
   /** Again, or given up. */

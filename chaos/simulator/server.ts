@@ -66,6 +66,7 @@ export class Server {
   readonly #claims = new Map<string, { readonly generation: string; readonly worker: string }>();
   readonly #accepted = new Set<string>();
   readonly #keys = new Set<string>();
+  readonly #retirements = new Map<string, number>();
   readonly #changes: (StateChange | Extract<Change, { kind: "cancelling" }>)[] = [];
   /** Generations that somebody wants cancelled: their chain ends with them. */
   readonly #stopped = new Set<string>();
@@ -106,6 +107,14 @@ export class Server {
     const done = this.#turn.then(() => this.#perform(who, verb, args));
     this.#turn = done.catch(() => {});
     return done;
+  }
+
+  /**
+   * What tells a consumer's lanes from those that it had before it signed off: bytes that come later than that are refused.
+   * On Redis the epoch in the bytes does it; with the storage in this process no bytes come late.
+   */
+  epochOf(consumer: string): number {
+    return this.#retirements.get(consumer) ?? 0;
   }
 
   /** Which generation runs under a token. */
@@ -215,8 +224,9 @@ export class Server {
     for (const claim of own) this.#claimed(claim, workerOf(consumer));
   }
 
-  /** Its steps are not remembered any longer: one that is late is held off by its tokens. */
+  /** Its steps are not remembered any longer: one that is late is held off by its epoch. */
   #retired(consumer: string): void {
+    this.#retirements.set(consumer, this.epochOf(consumer) + 1);
     for (const name of this.#steps.keys()) {
       if (name.startsWith(`${consumer} `)) this.#steps.delete(name);
     }

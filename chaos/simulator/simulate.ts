@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Millis } from "../../src/base/clock.ts";
+import { type Millis, systemClock } from "../../src/base/clock.ts";
 import { MemoryStorage } from "../../src/storage/memory/handle.ts";
 import type { Memory } from "../../src/storage/memory/memory.ts";
 import { Requests } from "../../src/storage/memory/requests.ts";
@@ -41,12 +41,15 @@ const SCALE = { requests: 40, span: 2_500, lease: 400 };
 export async function simulate(seed: number): Promise<Outcome> {
   const random = new Random(seed);
   const chance = random.fork();
-  const { random: before } = Math;
+  const [{ random: before }, { timer }] = [Math, systemClock];
   Math.random = () => chance.next(); // jitter
+  // Real time plays no part: a worker that was killed would look at the event loop for ever, and be kept for it.
+  systemClock.timer = () => () => {};
   try {
     return await play(seed, random);
   } finally {
     Math.random = before;
+    systemClock.timer = timer;
   }
 }
 

@@ -205,7 +205,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "cancel flag ignored at renewal",
     memory: work('return task.cancelled ? "cancel" : "kept";', 'return "kept";'),
-    redis: renew("letters[i] = sub(rows[i], 2, 2) % 2 == 1 and 'c' or 'o'", "letters[i] = 'o'"),
+    redis: renew("letters[i] = byte(rows[i], 2) % 2 == 1 and 'c' or 'o'", "letters[i] = 'o'"),
   },
   {
     name: "cancel keeps the replacement",

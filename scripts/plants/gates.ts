@@ -34,6 +34,15 @@ export const gateBugs: readonly Bug[] = [
     redis: enter("if flags % 4 > 0 then said = 'drop' end", ""),
   },
   {
+    name: "gates: what has passed ends when it asks again and is to be cancelled or replaced",
+    memory: work("if (task.run.passed)", "if (false)"),
+    redis: enter("if flags >= ${PASSED} then return 'p' end", ""),
+  },
+  {
+    name: "gates: what is taken over has passed already",
+    redis: claim("flags = flags % 4 ", "flags = flags - flags % 8 + flags % 4 "),
+  },
+  {
     name: "gates: one too many is let in",
     memory: gates("return (holders?.size ?? 0) >= max ||", "return (holders?.size ?? 0) > max ||"),
     redis: enter(

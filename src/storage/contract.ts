@@ -161,7 +161,8 @@ export interface Storage extends AsyncDisposable {
 
   /**
    * Has claimed runs pass their gates, in the order given, all of a run's or none; see {@linkcode Entry}. A run that is to
-   * be cancelled, or replaced, ends here. Sent again it repeats the first answer, or says `"fenced"` of what does not run.
+   * be cancelled, or replaced, ends here. Asked again under the same claim it repeats `"passed"`, whatever is wanted of the
+   * run by then, and says `"fenced"` of what does not run.
    */
   enter(entries: readonly Entry[], options?: Waiting): Promise<readonly Passage[]>;
 

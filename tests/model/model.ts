@@ -559,6 +559,7 @@ export class Model {
   #enter({ key, token, gates }: Entry, fate: Fate, now: Span, seen: Seen): Passage {
     const task = this.#tasks.get(key);
     if (task?.run?.token !== token) return "fenced";
+    if (task.run.passed) return "passed";
     const { cancelled, deferred } = task;
     if (cancelled || deferred) {
       this.#end(key, task, "cancelled", "", cancelled ? "cancelled" : "replaced");
@@ -586,6 +587,7 @@ export class Model {
       return "parked";
     }
     for (const gate of gates) this.#gates.take(gate, task, now);
+    task.run.passed = true;
     return "passed";
   }
 

@@ -22,6 +22,8 @@ export interface Run {
   readonly consumer: string;
   readonly startedAt: Moment;
   progress?: Progress;
+  /** It may have begun. */
+  passed?: boolean;
 }
 
 /** A live task. Running: it has a run. */
@@ -65,7 +67,7 @@ export function view(key: string, task: Task): Expected {
   const background = task.background || undefined;
   const seen = { key, generation, body, state, attempt, deliveries, cancelled, due, background };
   const queuedAt = state === "queued" || run ? new Moment() : undefined;
-  return { ...seen, queuedAt, heldSince, ...run };
+  return { ...seen, queuedAt, heldSince, ...run, ...(run && { passed: undefined }) };
 }
 
 /** What is told of a task where progress is not. */

@@ -20,6 +20,8 @@ export interface Run {
   readonly number: number;
   /** The last renewal, on the clock that never jumps. */
   renewedAt: Millis;
+  /** Whether it has passed its gates, and may have begun. */
+  passed?: boolean;
   /** What it has reported; gone with the run (invariant 25). */
   progress?: Progress;
 }

@@ -114,6 +114,7 @@ export class Work {
     const passages = entries.map((entry): Passage => {
       const task = this.#tasks.get(entry.key);
       if (task?.run?.token !== entry.token) return "fenced";
+      if (task.run.passed) return "passed"; // asked again: it may have begun (invariants 27, 59)
       if (task.cancelled || task.deferred) {
         // It has not begun, and never will (invariants 14, 28).
         const reason = task.cancelled ? "cancelled" : "replaced";
@@ -127,6 +128,7 @@ export class Work {
       });
       switch (verdict.kind) {
         case "pass":
+          task.run.passed = true;
           return "passed";
         case "drop":
           return this.#turnAway(task, cancelledAt(task.attempt, "dropped", entry.ttl), now);

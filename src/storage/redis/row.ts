@@ -8,7 +8,8 @@
  * B f generation(22) |attempt|deliveries|due                                   so too, in the background
  * W f generation(22) |attempt|deliveries|due|max|gate                          in line before a gate
  * R f generation(22) token(22) entry|attempt|deliveries|due|started|consumer   runs
- * f: the sum of 1 cancel wanted, 2 a replacement waits, 4 the present run has reported how far it is
+ * f: a character, '0' and the sum of 1 cancel wanted, 2 a replacement waits, and of the present run 4 it has reported how far
+ *    it is, 8 it has passed its gates
  * due: milliseconds or nothing; and where nobody knew the task, `~` and since when
  * ```
  *
@@ -88,7 +89,7 @@ export function generationOf(row: string): string {
 
 /** Whether a row says that its run has reported how far it is, and the report is that run's own (invariant 25). */
 export function hasReported(row: string, report: string): boolean {
-  return row[0] === "R" && Number(row[1]) >= REPORTED &&
+  return row[0] === "R" && (flagsOf(row) & REPORTED) > 0 &&
     row.slice(TOKEN, RUNNING_ENTRY) === report.slice(0, ID_LENGTH);
 }
 
@@ -208,7 +209,11 @@ function readHeld(column: string): { readonly heldSince: Millis } | undefined {
 }
 
 function isCancelled(row: string): boolean {
-  return Number(row[1]) % 2 === 1;
+  return flagsOf(row) % 2 === 1;
+}
+
+function flagsOf(row: string): number {
+  return row.charCodeAt(1) - 48;
 }
 
 function unreadable(what: string): ProtocolError {

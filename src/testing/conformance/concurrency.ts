@@ -108,18 +108,57 @@ export function concurrencyTests(test: Test): void {
   });
 
   test("Storage.enter() says the same when it is sent again", async (scene) => {
-    const { claims } = await claimed(scene, ["a", "b"]);
+    const { claims: [a, b, c] } = await claimed(scene, ["a", "b", "c"]);
     const rate: Gate = { kind: "rate", id: "r", max: 1, per: LONG, excess: "wait" };
     const cooldown: Gate = { kind: "cooldown", id: "c", period: LONG };
 
-    for (const gates of [[ONE], [cooldown, rate]]) {
-      const [a] = claims;
-      equal(await enter(scene, a, ...gates), "passed");
-      equal(await enter(scene, a, ...gates), "passed"); // invariant 27
+    for (const sent of [entry(a, ONE), entry(b, cooldown, rate)]) {
+      deepEqual(await scene.storage.enter([sent]), ["passed"]);
+      deepEqual(await scene.storage.enter([sent, sent]), ["passed", "passed"]); // invariant 27
     }
-    equal(await enter(scene, claims[1], ONE), "parked");
-    equal(await enter(scene, claims[1], ONE), "fenced");
+    equal(await enter(scene, c, ONE), "parked");
+    equal(await enter(scene, c, ONE), "fenced");
     equal((await scene.storage.survey(10)).counts.waiting, 1);
+  });
+
+  for (const wanted of ["cancelled", "replaced"] as const) {
+    test(`Storage.enter() lets a run go on that has passed and is to be ${wanted}, when late bytes ask again`, async (scene) => {
+      const { worker, claims: [a, b] } = await claimed(scene, ["a", "b"]);
+      equal(await enter(scene, a, ONE), "passed");
+      if (wanted === "cancelled") await scene.cancel("a");
+      else await scene.replace("a", { body: "new" });
+
+      equal(await enter(scene, a, ONE), "passed"); // invariants 14, 27
+
+      equal(await enter(scene, b, ONE), "parked"); // it is in there still (invariant 59)
+      like(await scene.live("a"), { state: "running", token: a.token });
+      await leave(worker, a, ONE);
+      like(await scene.ended("a"), { state: "completed" });
+      const next = (await worker.claim()).find(({ key }) => key === "b")!;
+      equal(await enter(scene, next, ONE), "passed");
+      await leave(worker, next, ONE);
+    });
+  }
+
+  test("Storage.enter() asks a run again that was taken over after it had passed", async (scene) => {
+    const { worker, claims: [a] } = await claimed(scene, ["a"]);
+    const progress = { current: 1, total: 2 };
+    equal(await enter(scene, a, ONE), "passed");
+    await scene.storage.report([{ key: "a", token: a.token, progress }]);
+    like(await scene.live("a"), { progress });
+    await scene.replace("a", { body: "new" });
+    await scene.advance(PAST_LEASE);
+    const other = scene.worker();
+
+    const [again] = await other.reclaim();
+
+    equal((await scene.live("a")).progress, undefined); // invariant 25
+    equal(await enter(scene, a, ONE), "fenced");
+    equal(await enter(scene, again, ONE), "dropped"); // this one has not begun (invariant 14)
+    like(await scene.ended("a"), { state: "cancelled", reason: "replaced" });
+    const [next] = await worker.claim();
+    equal(await enter(scene, next, ONE), "passed");
+    await leave(worker, next, ONE);
   });
 
   test("Storage.enter() fences a stale claim, and writes nothing", async (scene) => {

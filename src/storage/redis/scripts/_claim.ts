@@ -50,10 +50,8 @@ do
       local attempt, deliveries, due = match(row, '^(%d+)|(%d+)|([%d~]*)', at + #entry + 1)
       local flags, generation = byte(row, 2) - 48, sub(row, 3, 24)
       local cancelled = flags % 2 == 1                      -- before this claim: never runs (invariant 28)
-      if flags >= 4 then                                    -- what another run has reported is not this one's (invariant 25)
-        call('DEL', progressPrefix .. key)
-        flags = flags - 4
-      end
+      if flags % 8 >= 4 then call('DEL', progressPrefix .. key) end  -- another run's report is not this one's (invariant 25)
+      flags = flags % 4                                     -- nor has this one passed its gates
       deliveries = (deliveries or 0) + 1                    -- counted before the body is handed over (invariant 40)
       if cancelled or not attempt or not body or deliveries > maxDeliveries then
         stale[#stale + 1] = entry

@@ -56,6 +56,14 @@ local function acknowledge(entries, remove)
 end
 `;
 
+/** What is added to a row's flags when its run has passed its gates. */
+export const PASSED = 8;
+
+/** The row with other flags: their sum is one character, from '0' on. Needs {@linkcode short}. */
+export const flags = /* lua */ `
+local function flagged(row, flags) return sub(row, 1, 1) .. string.char(48 + flags) .. sub(row, 3) end
+`;
+
 /** A full Redis refuses a script whose first write needs memory: this first write needs none, and changes nothing. */
 export const allowWhenFull = /* lua */ `call('XACK', stream, 'workers', '0-1')`;
 
@@ -116,7 +124,7 @@ end
  */
 export const newer = /* lua */ `
 local function isNewer(row)
-  return row and match(row, '^%a%d......................') and not match(row, '^[QSBWR]')
+  return row and match(row, '^%a[0-?]......................') and not match(row, '^[QSBWR]')
 end
 `;
 

@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, leave, lists, newer, records, time } from "./_common.ts";
+import { allowWhenFull, events, flags, leave, lists, newer, records, time } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
 /** What a cancel did; `"newer"`: nothing, as only a newer version can. */
@@ -53,6 +53,7 @@ call('ZCARD', dueSet)                                       -- a key of the wron
 call('HLEN', bodies)
 ${lists}
 ${events}
+${flags}
 ${records}
 ${leave}
 ${newer}
@@ -92,7 +93,7 @@ for i = FIRST, #ARGV, 2 do
   if waiting and (wanted == '' or wanted == sub(waiting, 1, 22)) then
     call('HDEL', deferred, key)
     flags = flags - 2
-    row = sub(row, 1, 1) .. flags .. sub(row, 3)
+    row = flagged(row, flags)
     call('HSET', state, key, row)
     finish(key, sub(waiting, 1, 22), 1)
     reply = 'cancelled'
@@ -109,7 +110,7 @@ for i = FIRST, #ARGV, 2 do
     reply = 'requested'
     if flags % 2 == 0 then
       ${allowWhenFull}
-      call('HSET', state, key, 'R' .. (flags + 1) .. sub(row, 3))
+      call('HSET', state, key, flagged(row, flags + 1))
       call('PUBLISH', wake, 'K' .. generation .. key)       -- the fast path; the mark in the row is the sure one
       tell('K', generation, key, 0)
     end

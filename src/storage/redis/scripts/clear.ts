@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, leave, lists, newer, records, time } from "./_common.ts";
+import { allowWhenFull, events, flags, leave, lists, newer, records, time } from "./_common.ts";
 
 /** What one page brought. */
 export interface Cleared {
@@ -67,6 +67,7 @@ call('HLEN', deferred)
 call('HLEN', bodies)
 ${lists}
 ${events}
+${flags}
 ${records}
 ${leave}
 ${newer}
@@ -94,7 +95,7 @@ for i = 1, #found, 2 do
   elseif status == 82 then
     if flags % 4 >= 2 then
       local n = #put
-      put[n + 1], put[n + 2] = key, 'R' .. (flags - 2) .. sub(row, 3)
+      put[n + 1], put[n + 2] = key, flagged(row, flags - 2)
     end
   else
     gone[#gone + 1] = key

@@ -5,7 +5,17 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { allowWhenFull, events, hint, leave, lists, records, time } from "./_common.ts";
+import {
+  allowWhenFull,
+  events,
+  flags,
+  hint,
+  leave,
+  lists,
+  PASSED,
+  records,
+  time,
+} from "./_common.ts";
 import { gates, LONGEST, succeed } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
@@ -31,10 +41,11 @@ const MOST_OLDER = 32;
  * - Gates are looked at in the order given, and the first that refuses decides. Only when all let it pass is anything taken
  *   of them; of a rate that refuses for now a later time is taken (invariant 61). A run counts from when it begins: where
  *   others began late, it is put off once more.
- * - What has not begun and is to be cancelled, or replaced, ends here (invariants 14, 28).
+ * - What has not begun and is to be cancelled, or replaced, ends here (invariants 14, 28). What has passed may have begun:
+ *   it passes again, whatever is wanted of it by now (invariants 27, 59).
  * - Acquiring or parking is one step, and what was kept for a run that is parked goes to the next in line (invariant 59).
- * - Sent again: who has passed passes again, by its generation and attempt; what is parked or ended is fenced
- *   (invariant 27).
+ * - Given back and claimed anew, who has passed passes again, by its generation and attempt. What is parked or ended is
+ *   fenced (invariant 27).
  * - The first write is one that a full Redis allows (invariant 78).
  */
 export const enter: Script<{
@@ -70,6 +81,7 @@ local watched = call('HGET', calls, '@watch')
 ${allowWhenFull}
 ${lists}
 ${events}
+${flags}
 ${records}
 ${leave}
 ${places}
@@ -181,6 +193,7 @@ local function passage(row, key, token, ttl, asked)
   local entry, attempt, deliveries, due = match(row, '^([%d%-]+)|(%d+)|(%d+)|(%d*)', 47)
   if not entry then return 'f' end
   local generation, flags = sub(row, 3, 24), byte(row, 2) - 48
+  if flags >= ${PASSED} then return 'p' end                    -- late bytes, or the answer was lost: it may have begun
   local said
   if flags % 4 > 0 then said = 'drop' end
   for i = 1, #asked do
@@ -190,6 +203,8 @@ local function passage(row, key, token, ttl, asked)
   end
   if not said then
     for i = 1, #asked do takes[asked[i].kind](asked[i], key, generation, attempt) end
+    local n = #put
+    put[n + 1], put[n + 2] = key, flagged(row, flags + ${PASSED})
     return 'p'
   end
 
@@ -246,10 +261,14 @@ for n = 1, #names do
     asked[i] = { kind = ARGV[at], id = ARGV[at + 1], a = tonumber(ARGV[at + 2]), b = tonumber(ARGV[at + 3]), c = tonumber(ARGV[at + 4]) }
     at = at + 5
   end
-  if seen[key] then rows[n] = call('HGET', state, key) end  -- what runs is changed by its own entry alone
+  if seen[key] then                                         -- what runs is changed by its own entry alone
+    ${flush}
+    rows[n] = call('HGET', state, key)
+  end
   seen[key] = true
   replies[n] = passage(rows[n], key, token, ttl, asked)
 end
+${flush}
 ${hint}
 publish()
 return table.concat(replies)

@@ -61,7 +61,7 @@ for from = FIRST, #ARGV, 1000 do
   }
   for i = 1, #names do
     local row = some[1][i]
-    local reported = row and string.byte(row, 1) == 82 and (string.byte(row, 2) or 48) >= 52
+    local reported = row and string.byte(row, 1) == 82 and ((string.byte(row, 2) or 48) - 48) % 8 >= 4
     some[6][i] = reported and redis.call('MGET', progressPrefix .. names[i])[1]
     for part = 1, 6 do table.insert(replies[part], some[part][i]) end
   end

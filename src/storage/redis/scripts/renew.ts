@@ -5,6 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
+import { short } from "./_common.ts";
 
 /**
  * The rest are groups: token (22), size, then a key for each. Answers with a letter for each: `o` renewed, `c` renewed
@@ -19,7 +20,7 @@ export const renew: Script<{ consumer: "text" }, string> = script(
     reply: (raw) => raw as string,
   },
   /* lua */ `
-local call, sub, match = redis.call, string.sub, string.match
+${short}
 local names, tokens = {}, {}
 local at = FIRST
 while at <= #ARGV do
@@ -50,7 +51,7 @@ if #claim > 5 then
   end
   for i = 1, #names do
     if entryOf[i] and held[entryOf[i]] then
-      letters[i] = sub(rows[i], 2, 2) % 2 == 1 and 'c' or 'o'
+      letters[i] = byte(rows[i], 2) % 2 == 1 and 'c' or 'o'
     end
   end
 end

@@ -5,7 +5,7 @@
  */
 
 import { type Script, script } from "../script.ts";
-import { events, time } from "./_common.ts";
+import { events, flags, time } from "./_common.ts";
 
 /** How long a report is shown at most, in milliseconds: a run that says nothing for longer may still be at it. */
 const SHOWN = 7 * 86_400_000;
@@ -27,13 +27,14 @@ export const report: Script<Record<never, never>, void> = script(
 ${time}
 local watched = call('HGET', calls, '@watch')
 ${events}
+${flags}
 for i = FIRST, #ARGV, 4 do
   local key, token, numbers, message = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local row = call('HGET', state, key)
   if row and byte(row, 1) == 82 and sub(row, 25, 46) == token then
     call('SET', progressPrefix .. key, token .. numbers .. '|' .. message, 'PX', '${SHOWN}')
     local flags = byte(row, 2) - 48
-    if flags < 4 then call('HSET', state, key, 'R' .. (flags + 4) .. sub(row, 3)) end
+    if flags % 8 < 4 then call('HSET', state, key, flagged(row, flags + 4)) end
     tell('P', sub(row, 3, 24), key, 0, message, numbers)
   end
 end

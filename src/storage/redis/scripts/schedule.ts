@@ -6,7 +6,7 @@
 
 import { named } from "../keys.ts";
 import { type Script, script } from "../script.ts";
-import { events, hint, leave, lists, newer, readNow, records, short } from "./_common.ts";
+import { events, flags, hint, leave, lists, newer, readNow, records, short } from "./_common.ts";
 import { succeedAlone } from "./_gates.ts";
 
 /** What became of a call: accepted, deferred, or the row and body of the task that is in its way; or nobody can tell. */
@@ -128,6 +128,7 @@ local stamp = now .. '|'
 ${named("deferred", "background", "waiters", "gatePrefix", "events")}
 ${lists}
 ${events}
+${flags}
 ${records}
 ${leave}
 ${newer}
@@ -198,7 +199,7 @@ for i = 1, count do
     reply = 'deferred'
     if previous ~= generation then
       call('HSET', deferred, key, generation .. due .. '|' .. body)
-      if flags % 4 < 2 then call('HSET', state, key, 'R' .. (flags + 2) .. sub(row, 3)) end
+      if flags % 4 < 2 then call('HSET', state, key, flagged(row, flags + 2)) end
       if previous then
         record(key, 'X', previous, recordTtl, 'r')
         tell('X', previous, key, 1, '', 'r')

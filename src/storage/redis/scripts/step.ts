@@ -298,7 +298,7 @@ else
         outcome = sub(outcome, at)
       end
       local code, flags = byte(outcome, 1), byte(row, 2) - 48
-      if flags == 0 and code == 67 then                   -- completed: most of the others, too
+      if flags % 8 == 0 and code == 67 then               -- completed: most of the others, too
         gone[#gone + 1] = key
         record(key, 'C', sub(row, 3, 24), ttl, sub(outcome, 2))
         if watched then tell('C', sub(row, 3, 24), key, runOf(row)) end
@@ -317,7 +317,7 @@ else
           kind, text = sub(text, 1, 1), sub(text, 2)
           if redis.pcall('HEXISTS', automatic, key) == 1 then call('HSET', automatic, key, 'off') end
         end
-        if flags >= 4 then call('DEL', progressPrefix .. key) end
+        if flags % 8 >= 4 then call('DEL', progressPrefix .. key) end
         local again = kind == 'T' or kind == 'L' or kind == 'H'
         local next = flags % 4 >= 2 and replacement(key)  -- whatever it wanted, that is next (invariant 14)
         local cancelled = flags % 2 == 1                  -- wins over whatever would go on (invariant 28)

@@ -207,11 +207,8 @@ for i = 1, #lost do
   local key, row, counts = unpack(lost[i])
   local flags, generation = byte(row, 2) - 48, sub(row, 3, 24)
   repaired = repaired + 1
-  if flags >= 4 then
-    call('DEL', progressPrefix .. key)
-    flags = flags - 4
-  end
-  local next = flags >= 2 and replacement(key)
+  if flags % 8 >= 4 then call('DEL', progressPrefix .. key) end
+  local next = flags % 4 >= 2 and replacement(key)
   local reason = flags % 2 == 1 and 'c' or next and 'r'
   if reason then                                            -- as if it were given back (invariants 14, 28)
     local attempt, runner = runOf(row)
