@@ -7,7 +7,8 @@
  */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
-import { task } from "../../mod.ts";
+import { ConcurrencyLimit, task } from "../../mod.ts";
+import type { Gate } from "../../src/storage/contract.ts";
 import { faultTest, quick, secondsSince, Tally } from "./_stage.ts";
 
 faultTest("F14 an add whose reply is lost is sent again, and is one task", async (stage) => {
@@ -165,3 +166,48 @@ faultTest("F29 what an old connection still brings changes nothing", async (stag
   await worker.close();
   stage.figure(`${bytes} bytes of old commands came late, and changed nothing`);
 });
+
+faultTest(
+  "F29 what an old connection still asks of a gate ends nothing that has begun",
+  async (stage) => {
+    const docket = await stage.through();
+    const witness = await stage.connect();
+    let release: (() => number) | undefined;
+    class Asking extends ConcurrencyLimit {
+      override gate(...asked: Parameters<ConcurrencyLimit["gate"]>): Gate {
+        release ??= stage.proxy.hold(); // what it asks first is on its way when the connection breaks
+        return super.gate(...asked);
+      }
+    }
+    const gate = Promise.withResolvers<void>();
+    stage.afterwards(() => gate.resolve());
+    const happened: string[] = [];
+    const work = task("work", { limit: new Asking({ max: 1 }) }, async (_context, what: string) => {
+      happened.push(`${what} begins`);
+      await gate.promise;
+      happened.push(`${what} ends`);
+    });
+    docket.register(work);
+    const worker = stage.start(docket, quick);
+    const first = await witness.add(work, { key: "key" })("old");
+    await stage.eventually(() => stage.proxy.waiting > 0);
+    const old = stage.proxy.ports;
+    stage.proxy.hangUp();
+    await stage.eventually(() => happened.length === 1);
+    const second = await witness.replace(work, { key: "key" })("new");
+    equal(second.disposition, "deferred");
+
+    const bytes = release!();
+
+    await stage.eventually(async () => {
+      const open = await stage.connections("normal");
+      return old.every((port) => !open.has(port)); // carried out, and closed
+    });
+    ok(bytes > 0);
+    equal((await first.refresh()).state, "running");
+    gate.resolve();
+    await stage.soon(second.result());
+    deepEqual(happened, ["old begins", "old ends", "new begins", "new ends"]);
+    await worker.close();
+  },
+);
