@@ -141,19 +141,22 @@ export class Gates {
     const sure = others.filter((grant) =>
       isIn(grant, per, now) && !(mine && !isBefore(grant.dueIn, now))
     );
-    if (others.length < max || sure.length < max && wentOn) {
+    // Its time may have gone by so long ago that it counts as one that has just come, behind all that have theirs.
+    const mayBeNew = mine && isIn(mine, per, now) === undefined;
+    if (others.length < max && (wentOn || !mayBeNew) || sure.length < max && wentOn) {
       // They had gone by; or their time had not come: then they are still there.
       const unsure = others.filter((grant) => isIn(grant, per, now) === undefined)
         .sort((a, b) => a.dueIn.to - b.dueIn.to);
       const gone = unsure.slice(0, Math.max(0, others.length - max + 1));
       return this.#keep(gate, grants.filter((grant) => !gone.includes(grant)), "pass");
     }
-    const isForgotten = mine && isIn(mine, per, now) === undefined && fate === "dropped";
-    if (excess === "drop" && task.attempt === 1 && (!mine || isForgotten)) {
+    if (excess === "drop" && task.attempt === 1 && (!mine || mayBeNew && fate === "dropped")) {
       grants = grants.filter((grant) => grant !== mine);
       return this.#keep(gate, grants, "drop");
     }
-    const { dueIn } = this.#reserve(gate, task, mine ? [...others, mine] : grants, now);
+    // Behind those whose time has come, as far as that can be known, or behind all.
+    const ahead = mine ? [sure, others, ...mayBeNew ? [grants] : []] : [grants];
+    const dueIn = ahead.map((some) => this.#reserve(gate, task, some, now).dueIn).reduce(either);
     return this.#reserveAt(gate, task, grants, dueIn);
   }
 
