@@ -79,3 +79,11 @@ export class Child {
     for await (const chunk of text) this.#output = (this.#output + chunk).slice(-10_000);
   }
 }
+
+/** Ends this process when its standard input, which its parent holds, is closed. */
+export function endWithParent(): void {
+  void (async () => {
+    for await (const _ of Deno.stdin.readable);
+    Deno.exit(1);
+  })();
+}
