@@ -1,29 +1,35 @@
 /**
- * A process of a run.
+ * A process that another one starts, and that does not outlive it.
  *
  * @module
  */
 
-import type { Setup } from "./setup.ts";
+/** How a process is started. */
+export interface Launch {
+  /** Its heap, in megabytes. */
+  readonly heap?: number;
+  /** Variables that it is given besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
 
-/** What a process does. */
-export type Role = "worker" | "producer";
-
-/** A worker or a producer. It ends itself when this process is no more. */
+/** A process, as whoever started it sees it. */
 export class Child {
+  /** What it calls itself. */
   readonly name: string;
   /** Resolves when it has ended. */
   readonly exit: Promise<Deno.CommandStatus>;
   readonly #process: Deno.ChildProcess;
-  #alive = true;
+  #status?: Deno.CommandStatus;
   #output = "";
 
-  constructor(role: Role, setup: Setup) {
-    this.name = setup.name;
-    const script = new URL(`${role}.ts`, import.meta.url).href;
+  /** Starts a script, and tells it the setup as JSON, in its one argument. */
+  constructor(name: string, script: URL, setup: unknown, { heap, env }: Launch = {}) {
+    this.name = name;
+    const flags = heap === undefined ? [] : [`--v8-flags=--max-old-space-size=${heap}`];
     const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", script, JSON.stringify(setup)],
-      stdin: "piped",
+      args: ["run", "-A", ...flags, script.href, JSON.stringify(setup)],
+      env: { ...env },
+      stdin: "piped", // held until it ends: it ends itself when this process is no more
       stdout: "null",
       stderr: "piped",
     });
@@ -35,8 +41,14 @@ export class Child {
     return this.#process.pid;
   }
 
+  /** Whether it has not ended. */
   get alive(): boolean {
-    return this.#alive;
+    return this.#status === undefined;
+  }
+
+  /** How it has ended. */
+  get status(): Deno.CommandStatus | undefined {
+    return this.#status;
   }
 
   /** The end of what it said. */
@@ -46,7 +58,7 @@ export class Child {
 
   /** Sends a signal. To a process that has ended, none. */
   kill(signal: Deno.Signal): void {
-    if (!this.#alive) return;
+    if (!this.alive) return;
     try {
       this.#process.kill(signal);
     } catch {
@@ -56,8 +68,7 @@ export class Child {
 
   async #watch(): Promise<Deno.CommandStatus> {
     const reading = this.#read();
-    const status = await this.#process.status;
-    this.#alive = false;
+    const status = this.#status = await this.#process.status;
     await reading;
     await this.#process.stdin.close().catch(() => {}); // broken already
     return status;
@@ -65,6 +76,14 @@ export class Child {
 
   async #read(): Promise<void> {
     const text = this.#process.stderr.pipeThrough(new TextDecoderStream());
-    for await (const chunk of text) this.#output = (this.#output + chunk).slice(-5_000);
+    for await (const chunk of text) this.#output = (this.#output + chunk).slice(-10_000);
   }
+}
+
+/** Ends this process when its standard input, which its parent holds, is closed. */
+export function endWithParent(): void {
+  void (async () => {
+    for await (const _ of Deno.stdin.readable);
+    Deno.exit(1);
+  })();
 }

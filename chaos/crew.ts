@@ -4,9 +4,12 @@
  * @module
  */
 
-import { Child, type Role } from "./child.ts";
+import { Child } from "./child.ts";
 import type { Journal } from "./journal.ts";
 import type { Setup } from "./setup.ts";
+
+/** What a process does. */
+export type Role = "worker" | "producer";
 
 /** What all processes of a run are told. */
 export type Common = Omit<Setup, "name" | "seed">;
@@ -125,7 +128,8 @@ export class Crew implements AsyncDisposable {
 
   #spawn(role: Role, index: number, count: number): Child {
     const seed = this.#seed + 1_000 * (count + 1) + index;
-    return new Child(role, { ...this.#common, name: `${role}-${index}`, seed });
+    const setup: Setup = { ...this.#common, name: `${role}-${index}`, seed };
+    return new Child(setup.name, new URL(`${role}.ts`, import.meta.url), setup);
   }
 
   #watch(berth: Berth): void {

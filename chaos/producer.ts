@@ -8,9 +8,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { ConnectionError, type Docket, DocketError, type Execution } from "../mod.ts";
 import { internalsOf } from "../src/docket/internals.ts";
+import { endWithParent } from "./child.ts";
 import { Dice } from "./dice.ts";
 import { Journal } from "./journal.ts";
-import { asked, connect, endWithParent, type Setup } from "./setup.ts";
+import { asked, connect, type Setup } from "./setup.ts";
 import type { Tasks } from "./tasks.ts";
 
 /** So many things are under way at a time. */

@@ -58,14 +58,6 @@ export async function connect(
   });
 }
 
-/** Ends this process when its standard input, which its parent holds, is closed: none outlives the run. */
-export function endWithParent(): void {
-  void (async () => {
-    for await (const _ of Deno.stdin.readable);
-    Deno.exit(1);
-  })();
-}
-
 /** Resolves when this process is asked to end. */
 export function asked(): Promise<void> {
   return new Promise((resolve) => Deno.addSignalListener("SIGTERM", () => resolve()));

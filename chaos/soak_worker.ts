@@ -7,7 +7,7 @@
 import { memoryUsage } from "node:process";
 import { setImmediate, setTimeout as pause } from "node:timers/promises";
 import { ConcurrencyLimit, Docket, NonRetryableError, Retry, task, Worker } from "../mod.ts";
-import { endWithParent } from "./setup.ts";
+import { endWithParent } from "./child.ts";
 import type { Sample } from "./slope.ts";
 
 /** Records are soon gone, so that Redis can be compared with what it was, and not before a busy machine has heard of them. */

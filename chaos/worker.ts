@@ -6,9 +6,10 @@
 
 import { configure } from "@logtape/logtape";
 import { Worker } from "../mod.ts";
+import { endWithParent } from "./child.ts";
 import { Journal } from "./journal.ts";
 import { watchPulse } from "./pulse.ts";
-import { asked, connect, endWithParent, MAX_DELIVERIES, type Setup } from "./setup.ts";
+import { asked, connect, MAX_DELIVERIES, type Setup } from "./setup.ts";
 
 async function main(setup: Setup): Promise<void> {
   endWithParent();

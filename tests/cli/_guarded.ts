@@ -5,8 +5,8 @@
  */
 
 import process from "node:process";
+import { endWithParent } from "../../chaos/child.ts";
 import { main } from "../../cli.ts";
-import { endWithParent } from "../processes/_parent.ts";
 
 endWithParent();
 process.exit(await main(process.argv.slice(2)));

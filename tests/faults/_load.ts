@@ -4,6 +4,7 @@
  * @module
  */
 
+import { deepStrictEqual as deepEqual } from "node:assert/strict";
 import type { Durability, Execution } from "../../mod.ts";
 import { type Docket, task } from "../../mod.ts";
 import { assertNoLeaks } from "../_leaks.ts";
@@ -69,6 +70,23 @@ export class Load {
     await this.#stage.eventually(() =>
       this[which].length >= from + more && this.runs.size >= ran + more
     );
+  }
+
+  /** Waits until all that was accepted has run, each with its own result; tells how many there were. */
+  async completed(which: "plain" | "durable"): Promise<number> {
+    const executions = [...this[which]];
+    const results = Promise.all(executions.map((execution) => execution.result()));
+    deepEqual(await this.#stage.soon(results), executions.map(({ key }) => key));
+    return executions.length;
+  }
+
+  /** Tells, for people, what was lost; of what was added with durability that must be nothing. */
+  async losses(docket: Docket): Promise<string> {
+    const durable = await this.completed("durable");
+    const found = await Promise.all(this.plain.map(({ key }) => docket.execution(key)));
+    const lost = found.filter((execution) => execution === undefined).length;
+    return `lost 0 of ${durable} with durability, ${lost} of ${found.length} without; ` +
+      `${this.refused.length} refused, ${this.repeated} run again`;
   }
 
   /** How many runs there were too many. */

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { endWithParent } from "../../chaos/child.ts";
 import { Docket } from "../../mod.ts";
 import { Journal } from "./_journal.ts";
-import { endWithParent } from "./_parent.ts";
 import type { Tasks } from "./_tasks.ts";
 
 /** What a producer process is told, as JSON, in its one argument. */

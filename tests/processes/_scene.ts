@@ -9,6 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Redis } from "ioredis";
+import { Child as ChildProcess, type Launch } from "../../chaos/child.ts";
 import { randomId } from "../../src/base/ids.ts";
 import { Docket } from "../../mod.ts";
 import { assertNoLeaks } from "../_leaks.ts";
@@ -87,7 +88,7 @@ export class Scene {
   async worker(
     name: string,
     setup: Partial<WorkerSetup> = {},
-    env: Environment = {},
+    env: Launch["env"] = {},
   ): Promise<Child> {
     const child = this.launch(name, setup, env);
     await this.happened("up", { pid: child.pid });
@@ -98,7 +99,7 @@ export class Scene {
   launch(
     name: string,
     { heap, ...setup }: Partial<WorkerSetup> & Pick<Launch, "heap"> = {},
-    env: Environment = {},
+    env: Launch["env"] = {},
   ): Child {
     const whole: WorkerSetup = {
       url: this.url,
@@ -237,7 +238,7 @@ export class Scene {
     const lines = this.happenings
       .filter(({ what }) => !["looked", "waiting", "seeded"].includes(what))
       .map((happening) => JSON.stringify(happening));
-    return [...lines.slice(-60), ...this.#children.map((child) => child.output)].join("\n");
+    return [...lines.slice(-60), ...this.#children.map((child) => child.report)].join("\n");
   }
 
   /** Kills every process, and closes the connections. */
@@ -250,7 +251,7 @@ export class Scene {
   }
 
   #spawn(script: string, name: string, setup: unknown, how: Launch = {}): Child {
-    const child = new Child(script, name, setup, how);
+    const child = new Child(name, new URL(script, import.meta.url), setup, how);
     this.#children.push(child);
     return child;
   }
@@ -268,68 +269,17 @@ export function select(
   );
 }
 
-/** How a process is started. */
-interface Launch {
-  /** Its heap, in megabytes. */
-  readonly heap?: number;
-  readonly env?: Environment;
-}
-
-/** Variables that it is given besides those of this process. */
-type Environment = Readonly<Record<string, string>>;
-
 /** A process of a test. */
-export class Child {
-  /** What it called itself. */
-  readonly name: string;
-  /** Resolves when it has ended. */
-  readonly exit: Promise<Deno.CommandStatus>;
-  readonly #process: Deno.ChildProcess;
-  #status?: Deno.CommandStatus;
-  #output = "";
-
-  constructor(script: string, name: string, setup: unknown, { heap, env }: Launch) {
-    this.name = name;
-    const flags = heap === undefined ? [] : [`--v8-flags=--max-old-space-size=${heap}`];
-    const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", ...flags, new URL(script, import.meta.url).href, JSON.stringify(setup)],
-      env: { ...env },
-      stdin: "piped", // held until it ends: it ends itself when this process is no more
-      stdout: "null",
-      stderr: "piped",
-    });
-    this.#process = command.spawn();
-    this.exit = this.#watch();
-  }
-
-  get pid(): number {
-    return this.#process.pid;
-  }
-
-  /** Whether it has not ended. */
-  get alive(): boolean {
-    return this.#status === undefined;
-  }
-
+export class Child extends ChildProcess {
   /** Whether it has ended by itself, and drained before. */
   get well(): boolean {
-    return this.#status?.code === 0;
+    return this.status?.code === 0;
   }
 
-  /** What it said, for people. */
-  get output(): string {
-    const end = this.#status ? this.#status.signal ?? this.#status.code : "alive";
-    return `${this.name} (${this.pid}): ${end}\n${this.#output}`;
-  }
-
-  /** Sends a signal. To a process that has ended, none. */
-  kill(signal: Deno.Signal): void {
-    if (!this.alive) return;
-    try {
-      this.#process.kill(signal);
-    } catch {
-      // It has ended just now.
-    }
+  /** How it is, and what it said, for people. */
+  get report(): string {
+    const end = this.status ? this.status.signal ?? this.status.code : "alive";
+    return `${this.name} (${this.pid}): ${end}\n${this.output}`;
   }
 
   /** Waits for it to end, in this way. */
@@ -337,19 +287,6 @@ export class Child {
     const { code, signal } = await within(PATIENCE, this.exit, `${this.name} ended`);
     if (typeof how === "number") deepEqual({ signal, code }, { signal: null, code: how });
     else equal(signal, how);
-  }
-
-  async #watch(): Promise<Deno.CommandStatus> {
-    const reading = this.#read();
-    const status = this.#status = await this.#process.status;
-    await reading;
-    await this.#process.stdin.close().catch(() => {}); // broken already
-    return status;
-  }
-
-  async #read(): Promise<void> {
-    const text = this.#process.stderr.pipeThrough(new TextDecoderStream());
-    for await (const chunk of text) this.#output = (this.#output + chunk).slice(-10_000);
   }
 }
 

@@ -5,12 +5,12 @@
  */
 
 import { configure } from "@logtape/logtape";
+import { endWithParent } from "../../chaos/child.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { Docket, type DocketOptions, Worker, type WorkerOptions } from "../../mod.ts";
 import { failing, type Failpoint } from "./_failpoints.ts";
 import { Journal } from "./_journal.ts";
-import { endWithParent } from "./_parent.ts";
 import { automaticTaskFor, type Tasks, tasksFor } from "./_tasks.ts";
 
 /** What a worker process is told, as JSON, in its one argument. */
