@@ -40,6 +40,17 @@ cliTest("docket failed rm --all | head -1 does all that it was asked for", async
   equal((await docket.failed()).length, 0);
 });
 
+cliTest("docket worker goes on where nobody reads what it logs any more", async (scene) => {
+  const docket = await scene.connect();
+  for (let n = 0; n < 3; n++) await docket.add("trace", { key: `${n}` })("hello");
+  const worker = "docket worker --until-finished --concurrency 1";
+
+  const { code, stdout } = await scene.shell(`{ { ${worker}; echo $? >&3; } 2>&1 | true; } 3>&1`);
+
+  deepEqual([code, stdout], [0, "0\n"]);
+  for (let n = 0; n < 3; n++) equal((await docket.execution(`${n}`))?.state, "completed");
+});
+
 cliTest("docket … into a pipe is whole, however long it is", async (scene) => {
   const docket = await scene.connect();
   const calls = Array.from({ length: 1_000 }, () => docket.call("nobody", { delay: "1h" })());

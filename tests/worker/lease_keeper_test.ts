@@ -6,15 +6,20 @@
 
 import {
   deepStrictEqual as deepEqual,
+  match,
   rejects,
   strictEqual as equal,
   throws,
 } from "node:assert/strict";
 import { test as declare } from "node:test";
 import { Docket, Worker } from "../../mod.ts";
-import { sleep, systemClock } from "../../src/base/clock.ts";
+import { type Clock, sleep, systemClock } from "../../src/base/clock.ts";
+import { randomId } from "../../src/base/ids.ts";
+import { internalsOf } from "../../src/docket/internals.ts";
 import type { Claim, Storage } from "../../src/storage/contract.ts";
 import { FakeClock } from "../../src/testing/clock.ts";
+import { completed } from "../../src/testing/conformance/shorthands.ts";
+import { Worker as Consumer } from "../../src/testing/conformance/worker.ts";
 import { LeaseKeeper } from "../../src/worker/lease_keeper.ts";
 import { Renewer } from "../../src/worker/renewer.ts";
 import { Run, Running } from "../../src/worker/run.ts";
@@ -23,15 +28,20 @@ import { captureLogs } from "../_logs.ts";
 
 const records = captureLogs("warning");
 
+/** What no thread can open. */
+const NOWHERE = {
+  url: "nonsense://user:canary@host",
+  docket: "d",
+  recordTtl: 1,
+  commandTimeout: 1,
+  connectTimeout: 1,
+};
+
+const LEASE = 400;
+
 declare("LeaseKeeper that cannot open the storage warns once, and lets the worker be", async () => {
   const keeper = new LeaseKeeper({
-    reopening: {
-      url: "nonsense://user:canary@host",
-      docket: "d",
-      recordTtl: 1,
-      commandTimeout: 1,
-      connectTimeout: 1,
-    },
+    reopening: NOWHERE,
     clock: systemClock,
     consumer: "worker~1",
     lease: 1_000,
@@ -107,6 +117,37 @@ onRedis("A worker with a lease thread", (test) => {
     deepEqual(records, []);
   });
 
+  test("takes nothing before it is known whether the thread keeps leases", async (stage) => {
+    // It looks for the dead at once, which else would be when the lease is old by a quarter.
+    const at = (delay: number) => delay > LEASE / 4 ? delay : 1;
+    const clock: Clock = {
+      ...systemClock,
+      timer: (delay, act) => systemClock.timer(at(delay), act),
+    };
+    const docket = await stage.connect({ clock });
+    const execution = await docket.add(function work() {})();
+    const internals = internalsOf(docket);
+    Object.assign(internals, { reopening: NOWHERE });
+    const { storage } = internals;
+    const [step, reclaim] = [storage.step.bind(storage), storage.reclaim.bind(storage)];
+    const called: [verb: string, known: boolean][] = [];
+    storage.step = (...args) => {
+      called.push(["step", records.length > 0]);
+      return step(...args);
+    };
+    storage.reclaim = (...args) => {
+      called.push(["reclaim", records.length > 0]);
+      return reclaim(...args);
+    };
+
+    stage.start(docket, { leaseThread: true, redeliveryTimeout: LEASE });
+    await stage.soon(execution.result());
+    await stage.eventually(() => called.some(([verb]) => verb === "reclaim"));
+
+    deepEqual(called.filter(([, known]) => !known), []);
+    match(`${records[0].rawMessage}`, /^Cannot keep leases from a thread/);
+  });
+
   test("is refused where a thread could not open the storage", async (stage) => {
     const own = await stage.connect({ storage: await stage.open() });
     const functional = await stage.connect({
@@ -151,6 +192,38 @@ onOwnRedis("A worker with a lease thread", (test) => {
     await docket.close();
 
     await stage.eventually(async () => await clients() === 1);
+  });
+
+  // A key may run again before it is known that its last run was settled.
+  test("keeps each claim of a key", async (stage) => {
+    const docket = await stage.connect();
+    await docket.add("nobody", { key: "k" })();
+    const storage = await stage.open();
+    const consumer = new Consumer(storage);
+    const claimedAt = performance.now();
+    const [claim] = await consumer.claim();
+    const keeper = new LeaseKeeper({
+      reopening: internalsOf(docket).reopening!,
+      clock: systemClock,
+      consumer: consumer.name,
+      lease: LEASE,
+      patience: 3_600_000,
+    });
+    stage.afterwards(() => void keeper.close());
+    await keeper.ready;
+
+    keeper.tell([claim, { key: "k", token: randomId() }]); // and then not a word any more
+
+    await stage.sleep(3 * LEASE - (performance.now() - claimedAt)); // by now it is that old, or was renewed
+    await stage.eventually(async () => {
+      const stream = `{${stage.name}}:stream`;
+      const pending = await stage.admin.xpending(stream, "workers", "-", "+", 1) as unknown[][];
+      const [[_entry, _consumer, idle]] = pending;
+      return Number(idle) < 2 * LEASE;
+    });
+    await keeper.close();
+    await consumer.settle(claim, completed());
+    equal(await storage.retire(consumer.name), true);
   });
 });
 

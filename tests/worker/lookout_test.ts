@@ -5,7 +5,12 @@
  */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
+import { test as declare } from "node:test";
 import { Depends, type Docket, task, Timeout } from "../../mod.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import type { Claim } from "../../src/storage/contract.ts";
+import { Lookout } from "../../src/worker/lookout.ts";
+import { Run, Running } from "../../src/worker/run.ts";
 import { onMemory, onRedis } from "../_harness.ts";
 import { captureLogs } from "../_logs.ts";
 
@@ -15,6 +20,31 @@ const records = captureLogs("warning");
 const LEASE = 400;
 const LONG = 200;
 const SHORT = 20;
+
+declare("Lookout tells of nothing where no task ran while the event loop stood still", async () => {
+  const running = new Running(1);
+  const lookout = new Lookout({ clock: systemClock, lease: LEASE, running, stuckAfter: LONG });
+  const end = new AbortController();
+  const looking = lookout.run(end.signal);
+  const run = new Run({ key: "k", token: "t", body: "" } as Claim, 0);
+  let looks = 0;
+  const looked = Promise.withResolvers<void>();
+  const takeLast = running.takeLast.bind(running);
+  running.takeLast = () => {
+    if (++looks === 2) looked.resolve();
+    queueMicrotask(() => looks === 1 && compute(2 * LONG)); // somebody else, after the look that saw the last run
+    return takeLast();
+  };
+
+  running.add(run);
+  running.delete(run);
+  await looked.promise;
+  await pause(0);
+  end.abort();
+  await looking;
+
+  deepEqual(told("stood still").filter(({ count }) => count === 0), []);
+});
 
 // In real time: a fake clock stands still while somebody computes.
 onRedis("The log", (test) => {
