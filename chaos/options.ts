@@ -17,6 +17,9 @@ export interface Options {
   readonly keep: boolean;
 }
 
+/** Memory is looked at every five seconds, and what is seen first does not count; in minutes. */
+const SHORTEST_SOAK = 1;
+
 /**
  * Reads the command line: `--seed <n>`, by default another each time, `--minutes <n>`, `--soak`, `--keep`.
  *
@@ -32,12 +35,16 @@ export function readOptions(args: string[]): Options {
       keep: { type: "boolean", default: false },
     },
   });
-  return {
+  const options = {
     seed: toNumber("seed", seed, /^\d{1,9}$/),
     minutes: toNumber("minutes", minutes ?? (soak ? "10" : "2"), /^\d+(\.\d+)?$/),
     soak,
     keep,
   };
+  if (soak && options.minutes < SHORTEST_SOAK) {
+    throw new TypeError(`Cannot see what grows in ${minutes} minutes: give ${SHORTEST_SOAK}`);
+  }
+  return options;
 }
 
 function toNumber(name: string, text: string, form: RegExp): number {

@@ -15,7 +15,7 @@ import { Docket, task } from "../../mod.ts";
 import { perform } from "../_harness.ts";
 import { NODE_TIMEOUT, Sharded } from "./_cluster.ts";
 import { Load, MovingStage } from "./_load.ts";
-import { documentedRights } from "./_rights.ts";
+import { documentedRules, PASSWORD } from "./_acl.ts";
 
 const quick = { reconnectionDelay: 50 } as const;
 
@@ -116,13 +116,15 @@ clusterTest(
   "F46 a user who may do no more than is documented reaches the node",
   0,
   async (stage, sharded) => {
-    const rights = await documentedRights(stage.name);
+    const rights = await documentedRules(stage.name);
     for (const { admin } of sharded.nodes) {
       await admin.call("ACL", ["SETUSER", "docket", ...rights, "+cluster|slots"]);
       await admin.call("ACL", ["SETUSER", "default", "-@scripting"]);
     }
     const load = new Load(stage);
-    const docket = await stage.connect({ url: sharded.url().replace("//", "//docket:secret@") });
+    const docket = await stage.connect({
+      url: sharded.url().replace("//", `//docket:${PASSWORD}@`),
+    });
     load.join(docket);
     stage.start(docket, quick);
     load.start(docket, undefined);

@@ -74,7 +74,12 @@ test("readOptions() knows seed, minutes, soak and keep, and nothing else", () =>
   deepEqual(readOptions(asked), { seed: 7, minutes: 0.5, soak: false, keep: true });
   equal(readOptions([]).minutes, 2);
   equal(readOptions(["--soak"]).minutes, 10);
-  for (const wrong of [["--seed", "x"], ["--minutes", "0"], ["--seeds", "7"], ["7"]]) {
+  for (
+    const wrong of [["--soak", "--minutes", "0.5"], ["--seed", "x"], ["--minutes", "0"], [
+      "--seeds",
+      "7",
+    ], ["7"]]
+  ) {
     throws(() => readOptions(wrong), TypeError, wrong.join(" "));
   }
 });
