@@ -129,11 +129,12 @@ doctorTest(
     ]);
     deepEqual((await examined(more, "orders")).unknown, []);
 
-    const less = await limitedUrl(admin, server.port, "orders", ["-zadd", "-xclaim"]);
+    const less = await limitedUrl(admin, server.port, "orders", ["-zadd", "-xinfo"]);
     const told = await doctor(less, "orders");
     admin.disconnect();
     equal(told.code, 1);
-    match(told.stdout, /^Wrong \(permissions\): The user of Redis may not run XCLAIM, ZADD on /m);
+    match(told.stdout, /^Unknown: consumers: NOPERM .*'xinfo/m);
+    match(told.stdout, /^Wrong \(permissions\): The user of Redis may not run XINFO, ZADD on /m);
   },
 );
 

@@ -185,6 +185,54 @@ test("F46 asking for permissions is no attempt: nothing is written, and nothing 
   deepEqual(await admin.keys(`{${docket}}:*`), []);
 });
 
+// Each question that may be forbidden, what is noted then, and what is not told.
+for (
+  const [command, unknown, ...lost] of [
+    ["INFO", "the server", "server"],
+    ["CONFIG", "snapshots"],
+    ["XINFO", "consumers", "consumer", "abandoned"],
+    ["EXISTS", "workers", "abandoned"],
+    ["HLEN", "state", "entries"],
+    ["SCAN", "keys", "records", "lasting"],
+    ["MEMORY", "memory", "bytes"],
+    ["EVALSHA", "keys that stay", "lasting"],
+  ]
+) {
+  test(`F46 without ${command} a docket is examined all the same, and what is unknown is named`, async () => {
+    const docket = `examined-without-${command.toLowerCase()}`;
+    const limits = { recordTtl: 1_000, connectTimeout: 5_000, commandTimeout: 5_000 };
+    const rights = ["+info", "+scan", "+memory|usage", "+config|get", `-${command.toLowerCase()}`];
+    const url = await limitedUrl(admin, server.port, docket, rights);
+    const stream = `{${docket}}:stream`;
+    await admin.xgroup("CREATE", stream, "workers", "0", "MKSTREAM");
+    await admin.xadd(stream, "*", "k", "a");
+    await admin.xreadgroup("GROUP", "workers", "gone", "STREAMS", stream, ">");
+    await admin.hset(`{${docket}}:state`, "a", "x");
+    await admin.set(`{${docket}}:r:forgotten`, "stays");
+    await using storage = await openStorage(url, { docket, clock: systemClock, ...limits });
+
+    const examined = await storage.examine({ silence: -1 }); // who was heard of just now is silent too
+
+    const found = examined.findings.map(({ about }) => about);
+    const family = (name: string) => examined.families.find((one) => one.name === name);
+    const told = {
+      server: examined.server !== undefined,
+      consumer: examined.consumers.length === 1,
+      abandoned: found.includes("consumers"),
+      queue: examined.queue.entries === 1,
+      entries: family("state")?.entries === 1,
+      bytes: family("state")?.bytes !== undefined,
+      records: family("r:")?.keys === 1,
+      lasting: found.includes("keys"),
+    };
+    deepEqual(Object.entries(told).filter(([, is]) => !is).map(([part]) => part), lost);
+    const refused = new RegExp(`^(.+): NOPERM .*'${command}\\b`, "i");
+    const parts = examined.unknown.map((line) => refused.exec(line)?.[1]);
+    equal(parts[0], unknown);
+    ok(!parts.includes(undefined), examined.unknown.join("\n"));
+  });
+}
+
 /** What only looks, where it may. */
 const EXAMINING: ReadonlySet<string> = new Set([
   "cluster.ts",
