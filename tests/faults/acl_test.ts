@@ -14,6 +14,7 @@ import {
 } from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { type OwnRedis, startRedis } from "../../scripts/redis.ts";
 import {
@@ -135,7 +136,7 @@ test("F46 a worker says when it starts which commands are missing, in one line",
   const run = worker.runForever();
 
   const told = () => logged.filter(({ properties }) => properties.about === "permissions");
-  while (told().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let n = 0; n < 2_000 && told().length === 0; n++) await pause(5);
   await worker.close();
   await run;
 
@@ -222,6 +223,7 @@ for (
       queue: examined.queue.entries === 1,
       entries: family("state")?.entries === 1,
       bytes: family("state")?.bytes !== undefined,
+      "nothing that is not there": examined.families.every(({ entries }) => entries !== 0),
       records: family("r:")?.keys === 1,
       lasting: found.includes("keys"),
     };

@@ -85,8 +85,10 @@ async function measureSingle(
   [name, holds, sizing]: typeof SINGLE[number],
 ): Promise<Family | undefined> {
   const key = look.site.keys.prefix + name;
-  if (await look.allowed(name, () => look.command("EXISTS", key)) === 0) return undefined;
+  const exists = await look.allowed("keys", () => look.command("EXISTS", key));
+  if (exists === 0) return undefined;
   const size = await look.allowed(name, () => look.command(sizing, key));
+  if (exists === undefined && !size) return undefined; // one without entries is none
   const bytes = await memory(look, key);
   return {
     name,
