@@ -4,7 +4,13 @@
  * @module
  */
 
-import { deepStrictEqual as deepEqual, match, ok, strictEqual as equal } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  doesNotMatch,
+  match,
+  ok,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { test } from "node:test";
 import { Redis } from "ioredis";
 import { Docket, task, Worker } from "../../mod.ts";
@@ -134,6 +140,7 @@ doctorTest(
     admin.disconnect();
     equal(told.code, 1);
     match(told.stdout, /^Unknown: consumers: NOPERM .*'xinfo/m);
+    doesNotMatch(told.stdout, /handed out|^consumers:/m); // and nothing is told of them
     match(told.stdout, /^Wrong \(permissions\): The user of Redis may not run XINFO, ZADD on /m);
   },
 );

@@ -218,7 +218,7 @@ for (
     const family = (name: string) => examined.families.find((one) => one.name === name);
     const told = {
       server: examined.server !== undefined,
-      consumer: examined.consumers.length === 1,
+      consumer: examined.consumers?.length === 1,
       abandoned: found.includes("consumers"),
       queue: examined.queue.entries === 1,
       entries: family("state")?.entries === 1,

@@ -30,7 +30,7 @@ test("Storage.examine() finds those who died and left work, once they have been 
   deepEqual(findings.map(({ about }) => about), ["consumers"]);
   match(findings[0].text, /^Consumers without a worker: 1; they hold 2 tasks /);
   deepEqual(
-    consumers.map(({ consumer, pending, alive }) => [consumer, pending, alive]).sort(),
+    consumers?.map(({ consumer, pending, alive }) => [consumer, pending, alive]).sort(),
     [["gone", 2, false], ["here", 0, true]],
   );
   await storage.withdraw("here");

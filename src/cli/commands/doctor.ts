@@ -77,16 +77,17 @@ function show(
   { offset, bound }: Clock,
   terminal: Terminal,
 ): void {
-  const alive = consumers.filter((one) => one.alive).length;
   terminal.print(`${name} at ${url}${server ? `, ${server}` : ""}`);
   const where = offset > 0 ? "behind" : "ahead of";
   terminal.print(
     `clock: ${Math.abs(offset)} ms ${where} the storage's, give or take ${bound} ms`,
   );
-  terminal.print(`queue: ${count(queue.entries, "task")}, ${queue.pending} of them handed out`);
-  terminal.print(
-    `consumers: ${consumers.length}, ${consumers.length - alive} of them without a worker`,
-  );
+  const handedOut = queue.pending === undefined ? "" : `, ${queue.pending} of them handed out`;
+  terminal.print(`queue: ${count(queue.entries, "task")}${handedOut}`);
+  if (consumers) {
+    const orphans = consumers.filter((one) => !one.alive).length;
+    terminal.print(`consumers: ${consumers.length}, ${orphans} of them without a worker`);
+  }
   if (families.length > 0) {
     const rows = families.map(({ name, holds, keys, entries, bytes }) => [
       name,
@@ -124,7 +125,7 @@ function toJson(
       bytes: bytes ?? null,
     })),
     partial,
-    queue,
-    consumers,
+    queue: { entries: queue.entries, pending: queue.pending ?? null },
+    consumers: consumers ?? null,
   };
 }

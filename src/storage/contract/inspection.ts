@@ -56,8 +56,8 @@ export interface Examination extends Inspection {
   readonly families: readonly Family[];
   /** Whether some keys were not looked at, because there are too many, or because that is forbidden. */
   readonly partial: boolean;
-  /** How many tasks stand in the queue, and how many of those were handed out. */
-  readonly queue: { readonly entries: number; readonly pending: number };
-  /** In no order. */
-  readonly consumers: readonly ConsumerState[];
+  /** How many tasks stand in the queue, and how many of those were handed out; absent where it may not be asked. */
+  readonly queue: { readonly entries: number; readonly pending?: number };
+  /** In no order; absent where it may not be asked. */
+  readonly consumers?: readonly ConsumerState[];
 }

@@ -45,21 +45,21 @@ export class Inspector implements Pick<Storage, "inspect" | "examine"> {
     const info = await look.judge();
     const consumers = await look.consumers();
     const { families, partial, lasting } = await measureFamilies(look);
-    const silent = consumers.filter(({ alive, pending, idle }) =>
+    const silent = (consumers ?? []).filter(({ alive, pending, idle }) =>
       !alive && pending > 0 && idle > silence
     );
     if (silent.length > 0) look.findings.push(orphaned(silent));
     if (lasting.length > 0) look.findings.push(neverExpiring(lasting));
     const entries = families.find(({ name }) => name === "stream")?.entries ?? 0;
-    const pending = consumers.reduce((sum, one) => sum + one.pending, 0);
+    const pending = consumers?.reduce((sum, one) => sum + one.pending, 0);
     const server = info && serverOf(info);
     return {
       ...look.inspection,
       ...server && { server },
       families,
       partial,
-      queue: { entries, pending },
-      consumers,
+      queue: { entries, ...pending !== undefined && { pending } },
+      ...consumers && { consumers },
     };
   }
 }
@@ -94,8 +94,8 @@ export class Look {
     return info;
   }
 
-  /** Who claims. */
-  async consumers(): Promise<ConsumerState[]> {
+  /** Who claims; `undefined` where that may not be asked. */
+  async consumers(): Promise<ConsumerState[] | undefined> {
     const { keys } = this.site;
     const infos = await this.allowed("consumers", async () => {
       try {
@@ -104,7 +104,8 @@ export class Look {
         if (/NOGROUP|no such key/i.test(messageOf(error))) return []; // nobody has worked here yet
         throw error;
       }
-    }) ?? [];
+    });
+    if (!infos) return undefined;
     const alive = await Promise.all(infos.map((info) => {
       const key = `${keys.workerPrefix}${field(info, "name")}`;
       return this.allowed("workers", () => this.command("EXISTS", key));
