@@ -36,7 +36,7 @@ export const gateBugs: readonly Bug[] = [
   {
     name: "gates: what has passed ends when it asks again and is to be cancelled or replaced",
     memory: work("if (task.run.passed)", "if (false)"),
-    redis: enter("if flags >= ${PASSED} then return 'p' end", ""),
+    redis: enter("if flags % 16 >= ${PASSED} then return 'p' end", ""),
   },
   {
     name: "gates: what is taken over has passed already",

@@ -50,7 +50,7 @@ export class NextRows {
   /** Puts one into the stream. */
   async queue(key: string): Promise<void> {
     const write = this.#redis.multi().hset(this.#key("tasks"), key, nextMessage("any"));
-    write.hset(this.#key("state"), key, `N0${randomId()}(queued, in its own way)`);
+    write.hset(this.#key("state"), key, `N<${randomId()}(queued, in its own way)`);
     await write.xadd(this.#key("stream"), "*", "k", key).exec();
   }
 

@@ -50,6 +50,14 @@ export class FaultStage extends OwnRedisStage {
     return new Map(found.map(([, port, command]) => [Number(port), command]));
   }
 
+  /** Resolves when what these connections have brought is carried out, and they are closed. */
+  async gone(ports: readonly number[]): Promise<void> {
+    await this.eventually(async () => {
+      const open = await this.connections("normal");
+      return ports.every((port) => !open.has(port));
+    });
+  }
+
   /** Resolves when a worker waits for work in a blocking read. */
   async idle(): Promise<void> {
     await this.eventually(async () =>

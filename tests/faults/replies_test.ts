@@ -9,6 +9,8 @@
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { ConcurrencyLimit, task } from "../../mod.ts";
 import type { Gate } from "../../src/storage/contract.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import { Worker as Consumer } from "../../src/testing/conformance/worker.ts";
 import { faultTest, quick, secondsSince, Tally } from "./_stage.ts";
 
 faultTest("F14 an add whose reply is lost is sent again, and is one task", async (stage) => {
@@ -118,6 +120,28 @@ faultTest(
   },
 );
 
+faultTest("F29 a step that comes when its consumer has signed off takes nothing", async (stage) => {
+  const witness = await stage.connect();
+  const limits = { recordTtl: 60_000, commandTimeout: 5_000, connectTimeout: 5_000 };
+  const { name: docket, clock } = stage;
+  await using storage = await openStorage(stage.proxy.url, { docket, clock, ...limits });
+  const consumer = new Consumer(storage);
+  deepEqual(await consumer.claim(), []);
+  const old = stage.proxy.ports;
+  const release = stage.proxy.hold();
+  const stepping = consumer.claim(); // it is on its way when the connection breaks, and goes another way then
+  await stage.eventually(() => stage.proxy.waiting > 0);
+  stage.proxy.hangUp();
+  deepEqual(await stage.soon(stepping), []);
+  equal(await storage.retire(consumer.name), true);
+  const execution = await witness.add("nobody", { key: "key" })();
+
+  release();
+
+  await stage.gone(old);
+  equal((await execution.refresh()).state, "queued");
+});
+
 faultTest("F29 what an old connection still brings changes nothing", async (stage) => {
   const docket = await stage.through();
   const witness = await stage.connect();
@@ -152,10 +176,7 @@ faultTest("F29 what an old connection still brings changes nothing", async (stag
   const storage = await stage.open();
   const before = await storage.load(["key", "other"]);
   const bytes = release();
-  await stage.eventually(async () => {
-    const open = await stage.connections("normal");
-    return old.every((port) => !open.has(port)); // carried out, and closed
-  });
+  await stage.gone(old);
   deepEqual(await storage.load(["key", "other"]), before);
   ok(bytes > waiting && waiting > 0, `${bytes} bytes came late`);
 
@@ -199,10 +220,7 @@ faultTest(
 
     const bytes = release!();
 
-    await stage.eventually(async () => {
-      const open = await stage.connections("normal");
-      return old.every((port) => !open.has(port)); // carried out, and closed
-    });
+    await stage.gone(old);
     ok(bytes > 0);
     equal((await first.refresh()).state, "running");
     gate.resolve();

@@ -8,6 +8,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { randomId } from "../../src/base/ids.ts";
 import type { Storage } from "../../src/storage/contract.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { leave } from "../../src/testing/conformance/gates.ts";
 import { Scene } from "../../src/testing/conformance/scene.ts";
 import { completed, failed, LONG, succeeded } from "../../src/testing/conformance/shorthands.ts";
 import { assertNoLeaks } from "../_leaks.ts";
@@ -28,6 +29,14 @@ test("Storage takes in nothing when Redis is full, and goes on with the rest", a
   const bad = await scene.running("failed");
   await bad.worker.settle(bad.claim, failed());
   const runs = [await scene.running("a"), await scene.running("b"), await scene.running("c")];
+  const gate = { kind: "concurrency", id: "one", max: 1 } as const;
+  const gated = [await scene.running("d"), await scene.running("e")];
+  const entries = gated.map(({ claim: { key, token } }) => ({
+    key,
+    token,
+    gates: [gate],
+    ttl: LONG,
+  }));
   const chain = runs[2];
   await storage.seed([{ key: "c", generation: randomId(), due: undefined, body: "" }]);
   await scene.add("lost", { due: { after: LONG } });
@@ -49,6 +58,11 @@ test("Storage takes in nothing when Redis is full, and goes on with the rest", a
   equal(await storage.advertise(runs[0].worker.name, LONG, "text"), true);
   equal(await storage.advertise(runs[0].worker.name, LONG, undefined), true);
   await storage.withdraw(runs[0].worker.name);
+  deepEqual(await storage.enter(entries), ["passed", "parked"]);
+  deepEqual(await storage.enter(entries), ["passed", "fenced"]);
+  await leave(gated[0].worker, gated[0].claim, gate);
+  equal((await scene.live("e")).state, "queued");
+  deepEqual(await scene.cancel("e"), ["cancelled"]);
   equal(await runs[0].worker.settle(runs[0].claim, failed()), true);
   const held = { kind: "released", held: true, due: { after: LONG } } as const;
   equal(await runs[1].worker.settle(runs[1].claim, held), true);

@@ -140,6 +140,27 @@ export function concurrencyTests(test: Test): void {
     });
   }
 
+  for (const how of ["clear", "cancel"] as const) {
+    test(`Storage.${how}() ends what waits for a run, and forgets nothing of that`, async (scene) => {
+      const { storage } = scene;
+      const { worker, claims: [a] } = await claimed(scene, ["a"]);
+      const [{ key, token }, progress] = [a, { current: 1, total: 2 }];
+      equal(await enter(scene, a, ONE), "passed");
+      await storage.report([{ key, token, progress }]);
+      const { generation } = await scene.replace(key);
+
+      if (how === "cancel") deepEqual(await storage.cancel([{ key, generation }]), ["cancelled"]);
+      else equal((await storage.clear(randomId(), "")).cleared, 1);
+
+      like(await scene.live(key), { state: "running", token, progress, cancelled: false });
+      deepEqual(await storage.renew(worker.name, [a]), ["kept"]);
+      await scene.cancel(key);
+      equal(await enter(scene, a, ONE), "passed"); // it has begun
+      await leave(worker, a, ONE);
+      like(await scene.ended(key), { generation: a.generation, state: "completed" });
+    });
+  }
+
   test("Storage.enter() asks a run again that was taken over after it had passed", async (scene) => {
     const { worker, claims: [a] } = await claimed(scene, ["a"]);
     const progress = { current: 1, total: 2 };

@@ -124,7 +124,7 @@ end
  */
 export const newer = /* lua */ `
 local function isNewer(row)
-  return row and match(row, '^%a[0-?]......................') and not match(row, '^[QSBWR]')
+  return row and match(row, '^%a[0-o]......................') and not match(row, '^[QSBWR]')
 end
 `;
 

@@ -193,7 +193,7 @@ local function passage(row, key, token, ttl, asked)
   local entry, attempt, deliveries, due = match(row, '^([%d%-]+)|(%d+)|(%d+)|(%d*)', 47)
   if not entry then return 'f' end
   local generation, flags = sub(row, 3, 24), byte(row, 2) - 48
-  if flags >= ${PASSED} then return 'p' end                    -- late bytes, or the answer was lost: it may have begun
+  if flags % 16 >= ${PASSED} then return 'p' end               -- late bytes, or the answer was lost: it may have begun
   local said
   if flags % 4 > 0 then said = 'drop' end
   for i = 1, #asked do
