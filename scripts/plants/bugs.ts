@@ -187,7 +187,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "last reclaim ignored when it is sent again",
     memory: work("last?.token === reclaim.token && last.from === reclaim.cursor", "false"),
-    redis: reclaim("if remembered[1] and sub(", "if false and sub("),
+    redis: reclaim("if last and sub(remembered[1]", "if false and sub(remembered[1]"),
   },
   {
     name: "cancel flag ignored at claim",

@@ -9,9 +9,10 @@
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { ConcurrencyLimit, task } from "../../mod.ts";
 import type { Gate } from "../../src/storage/contract.ts";
-import { openStorage } from "../../src/storage/open.ts";
+import { openStorage, type StorageOptions } from "../../src/storage/open.ts";
+import { completed } from "../../src/testing/conformance/shorthands.ts";
 import { Worker as Consumer } from "../../src/testing/conformance/worker.ts";
-import { faultTest, quick, secondsSince, Tally } from "./_stage.ts";
+import { type FaultStage, faultTest, quick, secondsSince, Tally } from "./_stage.ts";
 
 faultTest("F14 an add whose reply is lost is sent again, and is one task", async (stage) => {
   const docket = await stage.through({ commandTimeout: 2_000 });
@@ -122,17 +123,10 @@ faultTest(
 
 faultTest("F29 a step that comes when its consumer has signed off takes nothing", async (stage) => {
   const witness = await stage.connect();
-  const limits = { recordTtl: 60_000, commandTimeout: 5_000, connectTimeout: 5_000 };
-  const { name: docket, clock } = stage;
-  await using storage = await openStorage(stage.proxy.url, { docket, clock, ...limits });
+  await using storage = await openStorage(stage.proxy.url, optionsOf(stage));
   const consumer = new Consumer(storage);
   deepEqual(await consumer.claim(), []);
-  const old = stage.proxy.ports;
-  const release = stage.proxy.hold();
-  const stepping = consumer.claim(); // it is on its way when the connection breaks, and goes another way then
-  await stage.eventually(() => stage.proxy.waiting > 0);
-  stage.proxy.hangUp();
-  deepEqual(await stage.soon(stepping), []);
+  const { release, old } = await delay(stage, () => consumer.claim());
   equal(await storage.retire(consumer.name), true);
   const execution = await witness.add("nobody", { key: "key" })();
 
@@ -141,6 +135,30 @@ faultTest("F29 a step that comes when its consumer has signed off takes nothing"
   await stage.gone(old);
   equal((await execution.refresh()).state, "queued");
 });
+
+for (const late of ["a later one has come", "its consumer has signed off"]) {
+  faultTest(`F29 a takeover that comes when ${late} takes nothing`, async (stage) => {
+    const witness = await stage.connect();
+    await using storage = await openStorage(stage.proxy.url, optionsOf(stage));
+    const [consumer, dead] = [new Consumer(storage), new Consumer(await stage.open())];
+    deepEqual(await consumer.reclaim(), []);
+    const { release, old } = await delay(stage, () => consumer.reclaim({ lease: 1 }));
+    const isGone = late === "its consumer has signed off";
+    if (isGone) equal(await storage.retire(consumer.name), true);
+    else deepEqual(await consumer.reclaim({ lease: 1 }), []);
+    await witness.add("nobody", { key: "key" })();
+    const [claim] = await dead.claim();
+    await stage.sleep(50); // its lease is over, for who asks for one of a millisecond
+
+    release();
+
+    await stage.gone(old);
+    const [{ live }] = await storage.load(["key"]);
+    deepEqual([live?.token, live?.deliveries], [claim.token, 1]);
+    await dead.settle(claim, completed());
+    for (const { name } of [consumer, dead]) equal(await storage.retire(name), true);
+  });
+}
 
 faultTest("F29 what an old connection still brings changes nothing", async (stage) => {
   const docket = await stage.through();
@@ -229,3 +247,25 @@ faultTest(
     await worker.close();
   },
 );
+
+function optionsOf({ name, clock }: FaultStage): StorageOptions {
+  const limits = { recordTtl: 60_000, commandTimeout: 5_000, connectTimeout: 5_000 };
+  return { docket: name, clock, ...limits };
+}
+
+/**
+ * Has a request, which brings nothing, be on its way when its connection breaks, and go another way then. The first bytes
+ * come when they are released.
+ */
+async function delay(
+  stage: FaultStage,
+  request: () => Promise<readonly unknown[]>,
+): Promise<{ readonly release: () => void; readonly old: readonly number[] }> {
+  const old = stage.proxy.ports;
+  const release = stage.proxy.hold();
+  const answered = request();
+  await stage.eventually(() => stage.proxy.waiting > 0);
+  stage.proxy.hangUp();
+  deepEqual(await stage.soon(answered), []);
+  return { release, old };
+}

@@ -31,6 +31,8 @@ export interface Tidying {
 export class Lane {
   /** Names the lane as it was opened last. */
   epoch = "";
+  /** How many reclaims were sent; they belong to the first lane's epoch. */
+  reclaims = 0;
   // Whoever had the stream before may have left something.
   #left = 1;
   #age: Millis = 0;

@@ -79,7 +79,7 @@ export class Work implements Pick<Storage, Verbs> {
     };
     const patience = { what: "take tasks", signal, unknown: "the step may have been taken" };
     for (let opened = false;; opened = true) {
-      args.epoch = lane.epoch ||= await this.#open(args, patience);
+      args.epoch = lane.epoch ||= await this.#open(consumer, field, patience);
       const prepared = step.call(keys, args, rest);
       const brought = await client.run(prepared, patience);
       if (brought !== "old") {
@@ -115,20 +115,35 @@ export class Work implements Pick<Storage, Verbs> {
     const { consumer, token, maxDeliveries } = request;
     expectId(token, "token");
     const { client, keys, shared } = this.#site;
-    const prepared = reclaim.call(keys, {
+    const field = laneField(consumer, 0);
+    const lane = this.#lane(field);
+    const args = {
       ...shared,
       consumer,
       memory: reclaimField(consumer),
+      lane: field,
+      epoch: "",
+      number: `${++lane.reclaims}`,
       token,
       lease: `${whole(request.lease)}`,
       cursor: request.cursor || "0-0",
       want: `${Math.min(MOST_TASKS, Math.max(1, request.want))}`,
       maxDeliveries,
-    });
-    const reclaimed = await client.run(prepared, { what: "reclaim tasks", signal });
-    this.#site.strikes = reclaimed.strikes;
-    const { cursor, claims, strikes, parked } = reclaimed;
-    return { cursor, claims: readClaims(claims), strikes, ...readParked(parked) };
+    };
+    const patience = { what: "reclaim tasks", signal };
+    for (let opened = false;; opened = true) {
+      args.epoch = lane.epoch ||= await this.#open(consumer, field, patience);
+      const reclaimed = await client.run(reclaim.call(keys, args), patience);
+      if (reclaimed !== "old") {
+        this.#site.strikes = reclaimed.strikes;
+        const { cursor, claims, strikes, parked } = reclaimed;
+        return { cursor, claims: readClaims(claims), strikes, ...readParked(parked) };
+      }
+      if (opened) {
+        throw new ProtocolError("Cannot reclaim: a later request has come before this one");
+      }
+      lane.epoch = ""; // somebody retired this consumer, or the data was lost
+    }
   }
 
   async renew(
@@ -197,12 +212,14 @@ export class Work implements Pick<Storage, Verbs> {
 
   /** Creates a lane, or joins it; tells its epoch. */
   async #open(
-    args: Parameters<typeof step.call>[1],
+    consumer: string,
+    lane: string,
     patience: { readonly what: string; readonly signal?: AbortSignal },
   ): Promise<string> {
-    const { client, keys } = this.#site;
-    const opening = step.call(keys, { ...args, number: "0", epoch: "", want: "0" });
-    const opened = await client.run(opening, patience);
+    const { client, keys, shared } = this.#site;
+    const nothing = { token: "", from: NEW, want: "0", maxDeliveries: 0, remove: "", trim: "" };
+    const opening = { ...shared, consumer, lane, number: "0", epoch: "", ...nothing };
+    const opened = await client.run(step.call(keys, opening), patience);
     if (opened === "old" || opened.epoch === undefined) {
       throw new ProtocolError("Cannot open a lane: it was refused");
     }

@@ -10,7 +10,7 @@ import { allowWhenFull, events, hint, lists, records, short, time } from "./_com
 import { gates, inherit } from "./_gates.ts";
 import { flush, places, tasks } from "./_tasks.ts";
 
-/** What was taken over. */
+/** What was taken over; instead `"old"`: nothing was done, the lane must be opened anew. */
 export interface Reclaimed {
   /** `""` when everything was looked at. */
   readonly cursor: string;
@@ -27,17 +27,22 @@ export interface Reclaimed {
  * - What this consumer itself runs comes back under its own old token, and is not counted again (invariant 34).
  * - A poisonous task is dead after the maximum of deliveries; cancelled ones are settled; both hand over to a replacement.
  * - Sent again with the same token and cursor it repeats the first answer, as far as it still holds (invariant 27).
+ * - Requests are numbered, within the epoch of the consumer's first lane: bytes that arrive when a later one has come, or the
+ *   consumer has signed off, take nothing over (F29).
  */
 export const reclaim: Script<{
   recordTtl: "text";
   consumer: "text";
   memory: "text";
+  lane: "text";
+  epoch: "text";
+  number: "text";
   token: "text";
   lease: "text";
   cursor: "text";
   want: "text";
   maxDeliveries: "number";
-}, Reclaimed> = script(
+}, Reclaimed | "old"> = script(
   {
     keys: [
       "stream",
@@ -60,6 +65,9 @@ export const reclaim: Script<{
       recordTtl: "text",
       consumer: "text",
       memory: "text",
+      lane: "text",
+      epoch: "text",
+      number: "text",
       token: "text",
       lease: "text",
       cursor: "text",
@@ -67,6 +75,7 @@ export const reclaim: Script<{
       maxDeliveries: "number",
     },
     reply: (raw) => {
+      if ((raw as string[])[0] === "old") return "old";
       const [cursor, claims, strikes, parked = []] = raw as [
         string,
         string[],
@@ -78,13 +87,16 @@ export const reclaim: Script<{
   },
   /* lua */ `
 ${short}
-local remembered = call('HMGET', calls, memory, '@watch', '@strikes')
+local remembered = call('HMGET', calls, memory, '@watch', '@strikes', lane)
 local watched, strikes, expired = remembered[2], remembered[3] or '', true
+if not remembered[4] or match(remembered[4], '^%d+|(%d+)|') ~= epoch then return { 'old' } end
 local request = token .. cursor .. '|'
+local last, lastRequest = match(remembered[1] or '', '^' .. epoch .. '|(%d+)|()')
+if last and tonumber(number) < tonumber(last) then return { 'old' } end  -- a later one has come: nobody waits for this one
 ${lists}
 
-if remembered[1] and sub(remembered[1], 1, #request) == request then
-  local reached, at = match(remembered[1], '^([^|]*)|()', #request + 1)
+if last and sub(remembered[1], lastRequest, lastRequest + #request - 1) == request then
+  local reached, at = match(remembered[1], '^([^|]*)|()', lastRequest + #request)
   local again, me = {}, '|' .. consumer
   while at <= #remembered[1] do                             -- the reply was lost: what it brought is still this consumer's
     local length, start = match(remembered[1], '^(%d+):()', at)
@@ -107,7 +119,12 @@ for _ = 1, math.max(1, math.floor(100 / want)) do
   if #reply[2] > 0 or reply[1] == '0-0' then break end
 end
 local entries = reply[2]
-if #entries == 0 then return { reply[1], {}, strikes } end
+local head = epoch .. '|' .. number .. '|'
+if #entries == 0 then
+  ${allowWhenFull}
+  call('HSET', calls, memory, head)
+  return { reply[1], {}, strikes }
+end
 ${time}
 ${look}
 ${events}
@@ -121,12 +138,10 @@ if died then
   ${inherit}
   ${flush}
 end
-if #out > 0 then
-  local keys = {}
-  for i = 1, #out, 3 do keys[#keys + 1] = #out[i] .. ':' .. out[i] end
-  ${allowWhenFull}
-  call('HSET', calls, memory, request .. reply[1] .. '|' .. table.concat(keys))
-end
+local keys = {}
+for i = 1, #out, 3 do keys[#keys + 1] = #out[i] .. ':' .. out[i] end
+${allowWhenFull}
+call('HSET', calls, memory, head .. request .. reply[1] .. '|' .. table.concat(keys))
 ${hint}
 publish()
 return { reply[1], out, strikes, parked }
