@@ -63,7 +63,9 @@ export class Heartbeat {
         gauges.forget();
         await this.#withdraw();
       }
-      if (fetcher.able !== able) continue;
+      // While it spoke, nobody waited for news.
+      const isOutdated = this.#said >= 0 && this.#said !== registry.size;
+      if (fetcher.able !== able || isOutdated) continue;
       const over = new AbortController();
       const deafen = onAbort(signal, () => over.abort());
       const news = [fetcher.whenTurned(over.signal), registry.whenChanged(over.signal)];

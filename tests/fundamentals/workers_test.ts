@@ -159,6 +159,25 @@ onEveryStorage("Docket.workers()", (test) => {
     await stage.eventually(async () => (await other.taskWorkers(ship)).length === 1);
   });
 
+  test("shows what is registered while it says what it knows", async (stage) => {
+    const storage = await stage.open();
+    const other = await stage.connect();
+    const docket: Docket = await stage.connect({
+      storage: altered(storage, {
+        async advertise(...args) {
+          const known = await storage.advertise(...args);
+          docket.register(greet); // before the answer is here
+          return known;
+        },
+      }),
+      ...SELDOM,
+    });
+
+    stage.start(docket);
+
+    await stage.eventually(async () => (await other.taskWorkers(greet)).length === 1);
+  });
+
   // 74: whatever it is just about to say
   test("lets a worker go that is told to while it says that it cannot claim", async (stage) => {
     const storage = await stage.open();
