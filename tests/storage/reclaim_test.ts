@@ -1,27 +1,17 @@
 /** How far one call looks for dead leases behind live ones: far, also for one, but not without end (invariant 33). */
 
 import { deepStrictEqual as deepEqual, notStrictEqual as notEqual } from "node:assert/strict";
-import { env } from "node:process";
-import { test as declare } from "node:test";
-import { Redis } from "ioredis";
-import { systemClock } from "../../src/base/clock.ts";
 import { randomId } from "../../src/base/ids.ts";
 import type { Reclaim } from "../../src/storage/contract.ts";
-import { openStorage } from "../../src/storage/open.ts";
-import { Scene } from "../../src/testing/conformance/scene.ts";
+import type { Scene } from "../../src/testing/conformance/scene.ts";
 import { keysOf, LONG } from "../../src/testing/conformance/shorthands.ts";
-import { assertNoLeaks } from "../_leaks.ts";
-
-const url = env.REDIS_URL;
-if (!url) throw new Error("Cannot test what is reclaimed: set REDIS_URL, or run `deno task test`");
-
-const LIMITS = { recordTtl: 60_000, commandTimeout: 5_000, connectTimeout: 5_000 };
+import { type Stranger, strangerTest as test } from "./_stranger.ts";
 
 test(
   "Storage.reclaim() finds the last of many leases in one call, also for one free slot",
   async (scene, stranger) => {
     await hold(scene, 200); // XAUTOCLAIM looks at ten for each that is wanted
-    await stranger.abandonLast(await hold(scene, 1, "dead"));
+    await abandonLast(stranger, await hold(scene, 1, "dead"));
 
     const { claims } = await scene.storage.reclaim(oneOf(scene));
 
@@ -33,7 +23,7 @@ test(
   "Storage.reclaim() stops behind very many leases, and goes on from its cursor",
   async (scene, stranger) => {
     await hold(scene, 1_500);
-    await stranger.abandonLast(await hold(scene, 1, "dead"));
+    await abandonLast(stranger, await hold(scene, 1, "dead"));
     const request = oneOf(scene);
 
     const { claims, cursor } = await scene.storage.reclaim(request);
@@ -47,38 +37,10 @@ test(
 
 // ── Helpers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Who makes leases old. */
-interface Stranger {
-  /** As if its holder had not renewed the lease of the newest entry for longer than {@linkcode LONG}. */
-  abandonLast(holder: string): Promise<void>;
-}
-
-function test(
-  sentence: string,
-  body: (scene: Scene, stranger: Stranger) => Promise<void>,
-): void {
-  declare(sentence, async () => {
-    const docket = `reclaim-${randomId()}`;
-    const stream = `{${docket}}:stream`;
-    const redis = new Redis(url!, { protocol: 2 });
-    try {
-      await using scene = await Scene.open({
-        open: () => openStorage(url!, { docket, clock: systemClock, ...LIMITS }),
-        advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-        check: () => assertNoLeaks(url!, docket),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      });
-      await body(scene, {
-        async abandonLast(holder) {
-          const [[id]] = await redis.xrevrange(stream, "+", "-", "COUNT", 1);
-          await redis.xclaim(stream, "workers", holder, 0, id, "IDLE", 2 * LONG, "JUSTID");
-        },
-      });
-      await scene.clear();
-    } finally {
-      redis.disconnect();
-    }
-  });
+/** As if its holder had not renewed the lease of the newest entry for longer than {@linkcode LONG}. */
+async function abandonLast({ redis, key }: Stranger, holder: string): Promise<void> {
+  const [[id]] = await redis.xrevrange(key("stream"), "+", "-", "COUNT", 1);
+  await redis.xclaim(key("stream"), "workers", holder, 0, id, "IDLE", 2 * LONG, "JUSTID");
 }
 
 /** Has a worker of its own claim so many tasks; tells its name. */

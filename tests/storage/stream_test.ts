@@ -1,22 +1,12 @@
 /** What is settled leaves the stream, at its leisure: there is never much of it, and in the end none (invariant 35). */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
-import { env } from "node:process";
-import { test as declare } from "node:test";
-import { Redis } from "ioredis";
-import { systemClock } from "../../src/base/clock.ts";
 import { randomId } from "../../src/base/ids.ts";
 import { type Claim, OWN } from "../../src/storage/contract.ts";
-import { openStorage } from "../../src/storage/open.ts";
-import { Scene } from "../../src/testing/conformance/scene.ts";
+import type { Scene } from "../../src/testing/conformance/scene.ts";
 import { completed, keysOf, LONG } from "../../src/testing/conformance/shorthands.ts";
 import type { Worker } from "../../src/testing/conformance/worker.ts";
-import { assertNoLeaks } from "../_leaks.ts";
-
-const url = env.REDIS_URL;
-if (!url) throw new Error("Cannot test the stream: set REDIS_URL, or run `deno task test`");
-
-const LIMITS = { recordTtl: 60_000, commandTimeout: 5_000, connectTimeout: 5_000 };
+import { strangerTest } from "./_stranger.ts";
 
 /** So many settled entries may be left while there is more to do, and those of some steps. */
 const MOST_LEFT = 2_000 + 100;
@@ -151,38 +141,25 @@ function test(
   sentence: string,
   body: (scene: Scene, stranger: Stranger) => Promise<void>,
 ): void {
-  declare(sentence, async () => {
-    const docket = `stream-${randomId()}`;
-    const stream = `{${docket}}:stream`;
-    const redis = new Redis(url!, { protocol: 2 });
-    try {
-      await using scene = await Scene.open({
-        open: () => openStorage(url!, { docket, clock: systemClock, ...LIMITS }),
-        advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-        check: () => assertNoLeaks(url!, docket),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      });
-      await body(scene, {
-        entries: () => redis.xlen(stream),
-        name: (key) => redis.xadd(stream, "*", "k", key),
-        async holdOldEntry() {
-          await redis.xgroup("CREATE", stream, "workers", "0", "MKSTREAM");
-          await redis.xadd(stream, "1000-0", "k", "of long ago");
-          await redis.xreadgroup("GROUP", "workers", "slow", "COUNT", 1, "STREAMS", stream, ">");
-        },
-        async releaseOldEntry() {
-          await redis.xack(stream, "workers", "1000-0");
-          await redis.xdel(stream, "1000-0");
-          await redis.xgroup("DELCONSUMER", stream, "workers", "slow");
-        },
-        async showAllAgain() {
-          await redis.xgroup("SETID", stream, "workers", "0");
-        },
-      });
-      await scene.clear();
-    } finally {
-      redis.disconnect();
-    }
+  strangerTest(sentence, (scene, { redis, key }) => {
+    const stream = key("stream");
+    return body(scene, {
+      entries: () => redis.xlen(stream),
+      name: (key) => redis.xadd(stream, "*", "k", key),
+      async holdOldEntry() {
+        await redis.xgroup("CREATE", stream, "workers", "0", "MKSTREAM");
+        await redis.xadd(stream, "1000-0", "k", "of long ago");
+        await redis.xreadgroup("GROUP", "workers", "slow", "COUNT", 1, "STREAMS", stream, ">");
+      },
+      async releaseOldEntry() {
+        await redis.xack(stream, "workers", "1000-0");
+        await redis.xdel(stream, "1000-0");
+        await redis.xgroup("DELCONSUMER", stream, "workers", "slow");
+      },
+      async showAllAgain() {
+        await redis.xgroup("SETID", stream, "workers", "0");
+      },
+    });
   });
 }
 

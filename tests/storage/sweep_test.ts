@@ -1,15 +1,10 @@
 /** What strangers break on Redis is repaired, and loses no task (F41, F43, invariants 17, 37). */
 
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
-import { env } from "node:process";
-import { test as declare } from "node:test";
-import { Redis } from "ioredis";
-import { systemClock } from "../../src/base/clock.ts";
 import { randomId } from "../../src/base/ids.ts";
 import { OWN, type StateChange, type Swept } from "../../src/storage/contract.ts";
-import { openStorage } from "../../src/storage/open.ts";
 import { is, watching } from "../../src/testing/conformance/attention.ts";
-import { type Running, Scene } from "../../src/testing/conformance/scene.ts";
+import type { Running, Scene } from "../../src/testing/conformance/scene.ts";
 import {
   completed,
   keysOf,
@@ -19,12 +14,7 @@ import {
   succeeded,
 } from "../../src/testing/conformance/shorthands.ts";
 import type { Worker } from "../../src/testing/conformance/worker.ts";
-import { assertNoLeaks } from "../_leaks.ts";
-
-const url = env.REDIS_URL;
-if (!url) throw new Error("Cannot test the sweep: set REDIS_URL, or run `deno task test`");
-
-const LIMITS = { recordTtl: 60_000, commandTimeout: 5_000, connectTimeout: 5_000 };
+import { type Stranger, strangerTest as test } from "./_stranger.ts";
 
 /** What a stranger may do to a docket's pointers, and what it leaves alone. */
 const DEEDS: Readonly<Record<string, (stranger: Stranger) => Promise<unknown>>> = {
@@ -489,30 +479,4 @@ async function passes(scene: Scene, stranger: Stranger, count: number): Promise<
     await scene.storage.sweep({ limit: 100, pause: 0, silence: LONG });
     if (await progressOf(stranger) === 0n) done++;
   }
-}
-
-/** Somebody else on the same Redis, who means no harm. */
-interface Stranger {
-  readonly redis: Redis;
-  /** The name of one of the docket's keys. */
-  key(name: string): string;
-}
-
-function test(sentence: string, body: (scene: Scene, stranger: Stranger) => Promise<void>): void {
-  declare(sentence, async () => {
-    const docket = `test-${randomId()}`;
-    const redis = new Redis(url!, { protocol: 2 });
-    try {
-      await using scene = await Scene.open({
-        open: () => openStorage(url!, { docket, clock: systemClock, ...LIMITS }),
-        advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-        check: () => assertNoLeaks(url!, docket),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      });
-      await body(scene, { redis, key: (name) => `{${docket}}:${name}` });
-      await scene.clear();
-    } finally {
-      redis.disconnect();
-    }
-  });
 }
