@@ -9,6 +9,7 @@ import type { Clock, Millis } from "../../base/clock.ts";
 import { onAbort } from "../../base/abort.ts";
 import { bare, conceal, ConnectFailure, isElsewhere, NoAnswer } from "./failures.ts";
 import type { Place, Topology } from "./topology.ts";
+import { type NextTurn, Vigil } from "./vigil.ts";
 
 /** What a {@linkcode Connection} needs. */
 export interface ConnectionSettings {
@@ -20,11 +21,14 @@ export interface ConnectionSettings {
   readonly onLost: (cause: Error) => void;
   /** Called when one is there, with the name of the place. */
   readonly onConnected?: (place: string) => void;
+  /** @default the event loop's */
+  readonly nextTurn?: NextTurn;
 }
 
 /** A connection to Redis that comes back when it is asked for. */
 export class Connection {
   readonly #settings: ConnectionSettings;
+  readonly #vigil: Vigil;
   #client?: Redis;
   /** Where it leads to. */
   #place?: Place;
@@ -37,6 +41,7 @@ export class Connection {
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
+    this.#vigil = new Vigil(settings.clock, settings.nextTurn);
   }
 
   /**
@@ -65,6 +70,7 @@ export class Connection {
         over = true;
         disarm();
         deafen?.();
+        if (client) this.#vigil.end();
       };
       const fail = (error: unknown) => {
         if (over) return;
@@ -79,6 +85,7 @@ export class Connection {
       const send = (redis: Redis) => {
         if (over) return;
         client = redis;
+        this.#vigil.begin();
         command(redis).then((value) => {
           if (over) return;
           end();
