@@ -53,9 +53,9 @@ describe("Vigil", () => {
     equal(awake(), 1);
   });
 
-  test("is over after 100 turns without an answer", () => {
+  test("is over after 150 turns without an answer", () => {
     askAndHear();
-    equal(askAndHear(Infinity), 100);
+    equal(askAndHear(Infinity), 150);
   });
 
   test("sleeps where calls come seldom", async () => {

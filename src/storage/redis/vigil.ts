@@ -8,8 +8,8 @@
 import { setImmediate } from "node:timers";
 import type { Clock, Millis } from "../../base/clock.ts";
 
-/** So many turns of the event loop an answer is waited for awake: about a tenth of a millisecond. */
-const TURNS = 100;
+/** So many turns of the event loop an answer is waited for awake: a fifth of a millisecond. */
+const TURNS = 150;
 
 /** Only who asks so soon after an answer asks one thing after the other, and has little else to do meanwhile. */
 const SOON: Millis = 1;
