@@ -12,7 +12,7 @@ import type { Counts, Scenario } from "../scenario.ts";
 export const drains: readonly Scenario[] = [
   drained(1, { memory: 60_000, redis: 5_000 }),
   drained(10, { memory: 100_000, redis: 20_000 }),
-  drained(100, { memory: 150_000, redis: 40_000 }),
+  drained(100, { memory: 300_000, redis: 100_000 }),
 ];
 
 function drained(concurrency: number, counts: Counts): Scenario {

@@ -8,7 +8,7 @@ import { type Cost, costMetrics, perUnit } from "../cost.ts";
 import { Crew } from "../crew.ts";
 import type { Scenario } from "../scenario.ts";
 
-const COUNT = 40_000;
+const COUNT = 100_000;
 const CONCURRENCY = 100;
 
 /** By how many there are. */
