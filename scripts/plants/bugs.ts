@@ -59,11 +59,11 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "short way of settling: whatever came of it, it is completed",
-    redis: step("byte(outcomes[i], 1) ~= 67 or seen[key]", "seen[key]"),
+    redis: step("code ~= 99 and code ~= 67 or seen[key]", "seen[key]"),
   },
   {
     name: "short way of settling: a record that is not wanted is kept",
-    redis: step("then ttl, text = '${STUB}', '' end", "then ttl = '${STUB}' end"),
+    redis: step("then ttl, span, text = '${STUB}', '', '' end", "then ttl = '${STUB}' end"),
   },
   {
     name: "short way of settling: the body stays",
@@ -75,7 +75,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "short way of settling: the record of another",
-    redis: step("ttl, 'C' .. sub(rows[i], 3", "ttl, 'C' .. sub(rows[1], 3"),
+    redis: step("1, 1) .. sub(rows[i], 3", "1, 1) .. sub(rows[1], 3"),
   },
   {
     name: "short way of claiming: the attempt and deliveries of before are overlooked",

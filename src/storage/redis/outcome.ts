@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import type { Millis } from "../../base/clock.ts";
 import type { CancelReason } from "../../base/errors.ts";
 import { ID_LENGTH } from "../../base/ids.ts";
+import { divideEnding } from "./ending.ts";
 import type { Call, Commit, Due, Entry, Gate, Lease, Progress, Settlement } from "../contract.ts";
 
 /** The last instant that a `Date` can tell. Beyond it numbers would print with an exponent. */
@@ -53,39 +54,58 @@ export interface Grouped {
   readonly order: readonly number[];
 }
 
+/** What commits have in common that travel as one group. */
+interface Group {
+  readonly token: string;
+  readonly ttl: Millis;
+  readonly started: string;
+  readonly items: (string | number)[];
+}
+
 /**
- * Groups commits, so that tokens and times to live, which they mostly share, travel once. A key that comes again goes into
- * a later group: of two commits under one token the first counts, as everywhere.
+ * Groups commits, so that tokens, times to live and when the runs started, which they mostly share, travel once. A key that
+ * comes again goes into a later group: of two commits under one token the first counts, as everywhere.
  */
 export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Grouped {
   if (commits.length === 1) { // an idle worker's: it is waited for
     const [{ key, token, settlement, leaves }] = commits;
-    const outcome = encodeLeaves(leaves) + encodeSettlement(settlement);
-    return { rest: [token, ttlOf(settlement, recordTtl), 1, key, outcome], order: [0] };
+    const { started, outcome } = encodeOutcome(settlement);
+    const rest = [token, ttlOf(settlement, recordTtl), started, 1, key];
+    rest.push(encodeLeaves(leaves) + outcome);
+    return { rest, order: [0] };
   }
-  const groups = new Map<string, number[]>();
+  const groups = new Map<string, Group & { readonly order: number[] }>();
   const keys = new Set<string>();
   for (let i = 0; i < commits.length; i++) {
-    const { key, token, settlement } = commits[i];
+    const { key, token, settlement, leaves } = commits[i];
     const ttl = ttlOf(settlement, recordTtl);
-    const name = keys.has(key) ? `${token}${ttl} ${i}` : `${token}${ttl}`;
-    const group = groups.get(name);
-    if (group) group.push(i);
-    else groups.set(name, [i]);
+    const { started, outcome } = encodeOutcome(settlement);
+    const name = `${token}${ttl} ${started}${keys.has(key) ? ` ${i}` : ""}`;
+    let group = groups.get(name);
+    if (!group) groups.set(name, group = { token, ttl, started, items: [], order: [] });
+    group.items.push(key, encodeLeaves(leaves) + outcome);
+    group.order.push(i);
     keys.add(key);
   }
   const rest: (string | number)[] = [];
   const order: number[] = [];
-  for (const [name, group] of groups) {
-    const { length } = commits[group[0]].token;
-    rest.push(name.slice(0, length), name.slice(length).split(" ")[0], group.length);
-    for (const i of group) {
-      const { key, settlement, leaves } = commits[i];
-      rest.push(key, encodeLeaves(leaves) + encodeSettlement(settlement));
-      order.push(i);
-    }
+  for (const group of groups.values()) {
+    rest.push(group.token, group.ttl, group.started, group.order.length);
+    for (const item of group.items) rest.push(item);
+    for (const i of group.order) order.push(i);
   }
   return { rest, order };
+}
+
+/**
+ * A settlement, and when the run of a completed one started, if its text says so: the record keeps for how long it ran, in
+ * fewer bytes.
+ */
+function encodeOutcome(settlement: Settlement): { started: string; outcome: string } {
+  const ending = settlement.kind === "completed" && !settlement.stops &&
+    divideEnding(settlement.text);
+  if (!ending) return { started: "", outcome: encodeSettlement(settlement) };
+  return { started: ending.started, outcome: `c${ending.text}` };
 }
 
 function ttlOf(settlement: Settlement, recordTtl: Millis): Millis {

@@ -25,6 +25,7 @@ import type { CancelReason } from "../../base/errors.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { ID_LENGTH } from "../../base/ids.ts";
 import { encodeEnding } from "../../base/message.ts";
+import { joinEnding } from "./ending.ts";
 import type { Claim, DeferredTask, EndedTask, LiveTask, Progress } from "../contract.ts";
 
 const GENERATION = 2;
@@ -120,6 +121,7 @@ export function readDeferred(text: string): DeferredTask {
 
 const STATES: Readonly<Record<string, EndedTask["state"]>> = {
   C: "completed",
+  c: "completed",
   F: "failed",
   X: "cancelled",
   D: "dead",
@@ -137,7 +139,8 @@ const REASONS: Readonly<Record<string, CancelReason>> = {
 
 /**
  * A record: status, generation, when it ended, text. A cancelled one has its reason before the text, a failed one the
- * length of the text in bytes, and behind it what it takes to run the task again.
+ * length of the text in bytes, and behind it what it takes to run the task again. `c` is a completed one that says for how
+ * long it ran.
  *
  * @throws {ProtocolError} When it has no known form.
  */
@@ -149,6 +152,8 @@ export function readEnded(record: string): EndedTask {
   const endedAt = Number(record.slice(23, bar));
   const rest = record.slice(bar + 1);
   switch (record[0]) {
+    case "c":
+      return { generation, state, endedAt, text: rest && joinEnding(rest, endedAt) };
     case "d":
       return { generation, state, endedAt, text: endingOf(rest) };
     case "f":

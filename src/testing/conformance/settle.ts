@@ -18,6 +18,24 @@ const ENDINGS: readonly Settlement[] = [
   { kind: "dead", text: "1|2|w|why" },
 ];
 
+/** What the text of an ending may begin with, and what only looks like it. */
+const TEXTS: readonly string[] = [
+  `1|${Date.now()}|worker|task|42`,
+  `12|${Date.now() - LONG}|worker|task|{"a":"b|c"}`,
+  "1|8640000000000000||",
+  "1|1|",
+  "01|2|w",
+  "0|2|w",
+  "1|02|w",
+  "1|0|w",
+  "|2|w",
+  "1||w",
+  "1|2",
+  "-1|2|w",
+  "7",
+  "",
+];
+
 /** Declares them. */
 export function settleTests(test: Test): void {
   for (const settlement of ENDINGS) {
@@ -34,6 +52,30 @@ export function settleTests(test: Test): void {
       like(ended, { generation, state: settlement.kind as "completed", text, reason });
       equal(await scene.storage.count(), 0);
       deepEqual(await worker.claim(), []);
+    });
+  }
+
+  for (const watched of [false, true]) {
+    test(`Storage.step() keeps every text to the byte${watched ? ", watched" : ""}`, async (scene) => {
+      const over = new AbortController();
+      if (watched) await scene.storage.watch(() => {}, { signal: over.signal });
+      for (let n = 0; n < TEXTS.length; n++) await scene.add(`${n}`);
+      const worker = scene.worker();
+      const claims = await worker.claim(TEXTS.length);
+      const settlementOf = (key: string) => completed(TEXTS[Number(key)]);
+
+      // One alone, as of an idle worker, and the others together.
+      await worker.settle(claims[0], settlementOf(claims[0].key));
+      const commits = claims.slice(1).map((claim) => ({
+        ...claim,
+        settlement: settlementOf(claim.key),
+      }));
+      await worker.step({ commits, want: 0 });
+
+      for (let n = 0; n < TEXTS.length; n++) {
+        like(await scene.ended(`${n}`), { state: "completed", text: TEXTS[n] });
+      }
+      over.abort();
     });
   }
 

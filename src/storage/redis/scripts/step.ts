@@ -75,12 +75,13 @@ end
 /**
  * `from` is `">"` for new entries, or an entry id for this consumer's own pending entries after it. `remove` takes
  * the entries of what it settles out of the stream, `trim` everything below the oldest pending entry: `"now"`, `"idle"`
- * (when nothing was found) or `""`. The rest are groups: token (22), TTL in milliseconds (`"0"`: a stub), size,
- * then key and outcome for each. An outcome is a letter and what belongs to it:
+ * (when nothing was found) or `""`. The rest are groups: token (22), TTL in milliseconds (`"0"`: a stub),
+ * when the runs started, size, then key and outcome for each. An outcome is a letter and what belongs to it:
  *
  * | | |
  * |---|---|
  * | `C` `F` + text | completed, failed |
+ * | `c` + text | completed, and the text leaves out when it started |
  * | `X` + reason letter + text | cancelled |
  * | `D` + text | dead |
  * | `E` + `C` or `F` + text | so too, and its chain ends on purpose |
@@ -191,13 +192,14 @@ local find = string.find
 local quiet = not (watched and tonumber(watched) > now)
 
 -- 1. What is to be settled.
-local names, tokens, ttls, outcomes, size = {}, {}, {}, {}, 0
+local names, tokens, ttls, spans, outcomes, size = {}, {}, {}, {}, {}, 0
 local at = FIRST
 while at <= #ARGV do
-  local owner, ttl, finish = ARGV[at], ARGV[at + 1], at + 2 + 2 * ARGV[at + 2]
-  for i = at + 3, finish, 2 do
+  local owner, ttl, span, finish = ARGV[at], ARGV[at + 1], ARGV[at + 2], at + 3 + 2 * ARGV[at + 3]
+  if span ~= '' then span = string.format('%.0f', now - span) .. '|' end
+  for i = at + 4, finish, 2 do
     size = size + 1
-    names[size], tokens[size], ttls[size], outcomes[size] = ARGV[i], owner, ttl, ARGV[i + 1]
+    names[size], tokens[size], ttls[size], spans[size], outcomes[size] = ARGV[i], owner, ttl, span, ARGV[i + 1]
   end
   at = finish + 1
 end
@@ -212,7 +214,8 @@ if plain and size > 0 then
     local row, key = rows[i], names[i]
     local bar = row and byte(row, 1) == 82 and byte(row, 2) == 48 and #tokens[i] == 22
       and find(row, tokens[i], 25, true) == 25 and find(row, '|', 47, true)
-    if not bar or byte(outcomes[i], 1) ~= 67 or seen[key] then
+    local code = byte(outcomes[i], 1)
+    if not bar or code ~= 99 and code ~= 67 or seen[key] then
       plain = false
       break
     end
@@ -226,9 +229,9 @@ if plain then
     committed = size
     call('XACK', stream, 'workers', unpack(settled))
     for i = 1, size do
-      local ttl, text = ttls[i], sub(outcomes[i], 2)
-      if ttl == '0' then ttl, text = '${STUB}', '' end
-      call('PSETEX', recordPrefix .. names[i], ttl, 'C' .. sub(rows[i], 3, 24) .. stamp .. text)
+      local ttl, span, text = ttls[i], spans[i], sub(outcomes[i], 2)
+      if ttl == '0' then ttl, span, text = '${STUB}', '', '' end
+      call('PSETEX', recordPrefix .. names[i], ttl, sub(outcomes[i], 1, 1) .. sub(rows[i], 3, 24) .. stamp .. span .. text)
     end
     call('HDEL', state, unpack(names))
     call('HDEL', bodies, unpack(names))
@@ -298,9 +301,10 @@ else
         outcome = sub(outcome, at)
       end
       local code, flags = byte(outcome, 1), byte(row, 2) - 48
-      if flags % 8 == 0 and code == 67 then               -- completed: most of the others, too
+      if code == 99 then outcome = 'c' .. spans[i] .. sub(outcome, 2) end
+      if flags % 8 == 0 and (code == 99 or code == 67) then -- completed: most of the others, too
         gone[#gone + 1] = key
-        record(key, 'C', sub(row, 3, 24), ttl, sub(outcome, 2))
+        record(key, sub(outcome, 1, 1), sub(row, 3, 24), ttl, sub(outcome, 2))
         if watched then tell('C', sub(row, 3, 24), key, runOf(row)) end
       else
         local attempt, deliveries, since = match(row, '^[%d%-]*|(%d+)|(%d+)|%d*(~?%d*)', 47)
@@ -334,7 +338,7 @@ else
           else
             if kind == 'F' then fail(key, generation, ttl, text, call('HGET', bodies, key))
             else record(key, kind, generation, ttl, text) end
-            tell(kind, generation, key, attempt, runner, kind == 'X' and sub(text, 1, 1) or '')
+            tell(kind == 'c' and 'C' or kind, generation, key, attempt, runner, kind == 'X' and sub(text, 1, 1) or '')
           end
           if next then handOver(key, next)
           elseif successor and not cancelled then
