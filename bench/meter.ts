@@ -24,10 +24,12 @@ export class Meter implements Disposable {
     return costOf(work, () => this.#readServer());
   }
 
-  /** Bytes that the server uses; 0 without one. */
+  /** Bytes that the server uses, but for the buffers of its connections; 0 without one. */
   async bytes(): Promise<number> {
     const memory = await this.#redis?.info("memory") ?? "";
-    return Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0);
+    const read = (field: string) =>
+      Number(new RegExp(`^${field}:(\\d+)`, "m").exec(memory)?.[1] ?? 0);
+    return read("used_memory") - read("mem_clients_normal");
   }
 
   [Symbol.dispose](): void {

@@ -45,24 +45,30 @@ export function randomId(): string {
 // In the order of their codes, so that ids sort as the numbers do that they write.
 const DIGITS = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0)).sort();
 const ZERO = "0".charCodeAt(0);
-const digits = Array.from({ length: ID_LENGTH }, () => ZERO);
+
+/** Of each byte of a UUID of version 7, how many of its bits are not the same in all of them. */
+const VARIABLE = [8, 8, 8, 8, 8, 8, 4, 8, 6, 8, 8, 8, 8, 8, 8, 8] as const;
+
+/** 48 bits of time, 42 that count what is made within a millisecond from a random number on, 30 random ones. */
+const digits = Array.from({ length: 20 }, () => ZERO);
 
 /**
- * The number of a fresh UUID of version 7, in 22 URL-safe characters: those made later sort behind. The first is a digit,
- * so none is taken for an option on a command line.
+ * What tells a fresh UUID of version 7 from others, less its last two bits, in 20 URL-safe characters: those made later sort
+ * behind. The first is a digit, so none is taken for an option on a command line.
  */
 export function timeOrderedId(): string {
   const { bytes } = uuids.generate();
   let bits = 0;
-  let held = 4; // 128 bits are two for the first character, and six for each of the others
+  let held = 0;
   let at = 0;
   for (let i = 0; i < bytes.length; i++) {
-    bits = bits << 8 | bytes[i];
-    held += 8;
+    const width = VARIABLE[i];
+    bits = bits << width | bytes[i] & (1 << width) - 1;
+    held += width;
     while (held >= 6) {
       held -= 6;
       const digit = bits >>> held & 63;
-      digits[at] = at === 0 ? ZERO + digit : DIGITS[digit];
+      digits[at] = at === 0 ? ZERO + digit : DIGITS[digit]; // 0 until the year 2109, 9 until 3363
       at++;
     }
     bits &= 63;

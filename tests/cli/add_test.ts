@@ -53,7 +53,7 @@ cliTest(
   async (scene) => {
     const printed = await scene.prints("add", "echo");
 
-    const [, key] = /^Scheduled "echo" under "([^"]{22})"\n$/.exec(printed) ?? [];
+    const [, key] = /^Scheduled "echo" under "([^"]{20})"\n$/.exec(printed) ?? [];
     const docket = await scene.connect();
     deepEqual((await docket.execution(key))?.args, []);
   },
