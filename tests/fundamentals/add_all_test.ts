@@ -72,7 +72,7 @@ onEveryStorage("Docket.addAll()", (test) => {
     deepEqual(dispositionsOf(executions), Array(4).fill("scheduled"));
     deepEqual(executions.map(({ task }) => task), ["greet", "double", "greet", "double"]);
     deepEqual(executions.map(({ args }) => args), [["Jane"], [21], ["John", "Howdy"], [4]]);
-    ok(executions[1].key.length > 20);
+    equal(executions[1].key.length, 20);
   });
 
   test("is one request for up to a thousand calls", async (stage) => {

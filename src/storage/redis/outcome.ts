@@ -59,7 +59,10 @@ interface Group {
   readonly token: string;
   readonly ttl: Millis;
   readonly started: string;
-  readonly items: (string | number)[];
+  /** Key and outcome of each. */
+  readonly items: string[];
+  /** The index of each. */
+  readonly order: number[];
 }
 
 /**
@@ -74,7 +77,7 @@ export function groupCommits(commits: readonly Commit[], recordTtl: Millis): Gro
     rest.push(encodeLeaves(leaves) + outcome);
     return { rest, order: [0] };
   }
-  const groups = new Map<string, Group & { readonly order: number[] }>();
+  const groups = new Map<string, Group>();
   const keys = new Set<string>();
   for (let i = 0; i < commits.length; i++) {
     const { key, token, settlement, leaves } = commits[i];
