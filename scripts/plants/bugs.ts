@@ -78,6 +78,14 @@ export const bugs: readonly Bug[] = [
     redis: step("1, 1) .. sub(rows[i], 3", "1, 1) .. sub(rows[1], 3"),
   },
   {
+    name: "short way of settling: how long it ran is left out",
+    redis: step(".. stamp .. span .. text)", ".. stamp .. text)"),
+  },
+  {
+    name: "settling: how long it ran is left out",
+    redis: step("outcome = 'c' .. spans[i] .. sub(outcome, 2)", "outcome = 'c' .. sub(outcome, 2)"),
+  },
+  {
     name: "short way of claiming: the attempt and deliveries of before are overlooked",
     redis: step("and find(row, '|1|0|', at, true) == at and", "and byte(row, at) == 124 and"),
   },

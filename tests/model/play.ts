@@ -702,7 +702,7 @@ class Game implements AsyncDisposable {
 
   #settlement(key: Key, { kind, when, record }: Outcome): Settlement {
     const ttl = record ? KEPT : 0;
-    const text = this.#text();
+    const text = this.#ending();
     switch (kind) {
       case "completed":
       case "failed":
@@ -760,6 +760,12 @@ class Game implements AsyncDisposable {
     const generation = id("g", ++this.#ids);
     this.#generations.set(key, [...this.#generations.get(key) ?? [], generation]);
     return generation;
+  }
+
+  /** The text of an ending, which half the time begins with an attempt, the first or second, and a start. */
+  #ending(): string {
+    const text = this.#text();
+    return this.#ids % 2 === 0 ? `${1 + this.#ids / 2 % 2}|${this.#ids}|${text}` : text;
   }
 
   /** Something to recognise, with all that could be mistaken for a separator. */
