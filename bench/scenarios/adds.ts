@@ -22,7 +22,7 @@ export const addsInFlight: Scenario = adds({
   name: "adds-in-flight",
   title: "adds, 100s in flight",
   add: (queue, all) => inFlight(queue.add, all),
-  counts: { memory: 200_000, redis: 200_000 }, // of 50,000 half are added before the code is compiled
+  counts: { memory: 200_000, redis: 200_000 }, // most of them once the code is compiled
 });
 
 /** A program that knows a thousand of them at a time. */

@@ -7,6 +7,7 @@
 import { deepStrictEqual as deepEqual, ok, strictEqual as equal } from "node:assert/strict";
 import { randomId } from "../../base/ids.ts";
 import type { Settlement } from "../../storage/contract.ts";
+import { watching } from "./attention.ts";
 import type { Test } from "./scene.ts";
 import { completed, failed, keysOf, like, LONG, PAST_LEASE, succeeded } from "./shorthands.ts";
 
@@ -57,8 +58,7 @@ export function settleTests(test: Test): void {
 
   for (const watched of [false, true]) {
     test(`Storage.step() keeps every text to the byte${watched ? ", watched" : ""}`, async (scene) => {
-      const over = new AbortController();
-      if (watched) await scene.storage.watch(() => {}, { signal: over.signal });
+      const attention = watched ? await watching(scene) : undefined;
       for (let n = 0; n < TEXTS.length; n++) await scene.add(`${n}`);
       const worker = scene.worker();
       const claims = await worker.claim(TEXTS.length);
@@ -75,7 +75,7 @@ export function settleTests(test: Test): void {
       for (let n = 0; n < TEXTS.length; n++) {
         like(await scene.ended(`${n}`), { state: "completed", text: TEXTS[n] });
       }
-      over.abort();
+      attention?.stop();
     });
   }
 
